@@ -1,0 +1,1 @@
+"""The commands, one file a group. No logic lives here."""

@@ -1,0 +1,1 @@
+"""How a set comes in: taken into the spool untouched, archived byte for byte."""

@@ -1,0 +1,1 @@
+"""What happened and why: runs, counts, files, findings and changes (`sync_*`)."""

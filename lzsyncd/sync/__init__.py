@@ -1,0 +1,1 @@
+"""One run: read, check, plan, apply, report. `run.py` reads top to bottom on one screen."""
