@@ -135,9 +135,7 @@ ENTRIES: tuple[Entry, ...] = (
         "This is no plain file: {detail}.",
         "Deliver a plain file; links and devices are refused.",
     ),
-    _fatal(
-        "file.empty", "The file is empty.", "Export it again: the first line holds the names of the columns."
-    ),
+    _fatal("file.empty", "The file is empty.", "Export it again: the first line holds the names of the columns."),
     _fatal(
         "file.no_records",
         "The file has a header and no record, and this source names everybody it keeps.",
@@ -194,9 +192,7 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     _error("value.required", "“{column}” is empty.", "Fill it in: it is never erased."),
     _error("value.too_long", "“{column}” has {detail}.", "Shorten it."),
-    _error(
-        "value.boolean", "“{value}” is neither true nor false.", "Write 1, true, yes, y or 0, false, no, n."
-    ),
+    _error("value.boolean", "“{value}” is neither true nor false.", "Write 1, true, yes, y or 0, false, no, n."),
     _warning("value.date", "“{value}” is not a date this site reads ({detail}).", _KEEP_COLUMN),
     _warning("value.number", "“{value}” is not a number.", _KEEP_COLUMN),
     _warning("value.option", "“{value}” is none of the options of “{column}”.", _KEEP_COLUMN),

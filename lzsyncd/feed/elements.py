@@ -154,17 +154,13 @@ ORG_COLUMNS = _unit(Element.ORG, "unit", ("ACME", "OPS"), "Operations")
 POS_COLUMNS = _unit(Element.POS, "position", ("STAFF", "DRIVER"), "Driver")
 USER_COLUMNS: tuple[Column, ...] = (
     Column("idnumber", Kind.KEY, 255, "idnumber", "the key of the person", "E1001", required=True),
-    Column(
-        "username", Kind.USERNAME, 100, "username", "the name to sign in with", "ada.lovelace", required=True
-    ),
+    Column("username", Kind.USERNAME, 100, "username", "the name to sign in with", "ada.lovelace", required=True),
     Column("firstname", Kind.TEXT, 100, "firstname", "first name", "Ada", required=True),
     Column("lastname", Kind.TEXT, 100, "lastname", "last name", "Lovelace", required=True),
     Column("email", Kind.EMAIL, 100, "email", "e-mail address", "ada@acme.test", required=True),
     _job("orgidnumber", Kind.REFERENCE, 100, "org_id", "the key of the person's unit", "OPS", Element.ORG),
     _job("posidnumber", Kind.REFERENCE, 100, "pos_id", "the key of the position", "DRIVER", Element.POS),
-    _job(
-        "manageridnumber", Kind.REFERENCE, 255, "manager_id", "the manager's idnumber", "E1000", Element.USER
-    ),
+    _job("manageridnumber", Kind.REFERENCE, 255, "manager_id", "the manager's idnumber", "E1000", Element.USER),
     _job(
         "appraiseridnumber",
         Kind.REFERENCE,

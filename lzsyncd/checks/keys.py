@@ -1,0 +1,183 @@
+"""Who may have which key, username, e-mail address and unique field, in the state the site would have.
+
+Records that both come to a value are all wrong; one that comes to a value which somebody keeps is wrong (CONTRACT 2a).
+"""
+
+from collections.abc import Iterator
+
+from lzsyncd.checks.told import told
+from lzsyncd.checks.values import fold
+from lzsyncd.feed.elements import Column, Element, Home, Kind
+from lzsyncd.feed.stage import Staged, cell, watched_columns
+from lzsyncd.sync.picture import Picture, accepted, document, given, is_raw
+
+BLOCK = 10_000
+
+
+def check(picture: Picture, e: Element, number: int) -> None:
+    """The keys and unique values of one round."""
+    staged = picture.staged[e]
+    if number == 1:
+        _duplicate_keys(picture, staged)
+        _unmanaged_keys(picture, staged)
+    for column in watched_columns(staged.config.columns(e), staged.config):
+        if number == 1:
+            _claim(picture, staged, column)
+            _tell_duplicates(picture, staged, column)
+        _tell_taken(picture, staged, column, number)
+
+
+def _duplicate_keys(picture: Picture, staged: Staged) -> None:
+    e = staged.element
+    suspects = f"m.idnumber IN (SELECT value FROM suspect_{e} WHERE column_name = 'idnumber')"
+    picture.database.run(
+        told(staged, "key.duplicate", 1, column="idnumber", value="m.idnumber", detail="CAST(d.copies AS TEXT)")
+        + f"FROM match_{e} m JOIN (SELECT m.idnumber, count(*) AS copies FROM match_{e} m WHERE {suspects} "
+        "GROUP BY m.idnumber HAVING count(*) > 1) d ON d.idnumber = m.idnumber"
+    )
+
+
+def _unmanaged_keys(picture: Picture, staged: Staged) -> None:
+    picture.database.run(
+        told(staged, "key.unmanaged", 1, column="idnumber", value="m.idnumber")
+        + f"FROM match_{staged.element} m WHERE m.sid IS NOT NULL AND NOT m.managed"
+    )
+
+
+def _claim(picture: Picture, staged: Staged, column: Column) -> None:
+    """Fill `claim_COLUMN`: records that come to a value they do not have now, or come back from deletion with it."""
+    e, database = staged.element, picture.database
+    name = f"claim_{e}_{column.name}"
+    database.run(f"DROP TABLE IF EXISTS {name}")
+    picture.table(name, "line INTEGER PRIMARY KEY, record INTEGER, idnumber TEXT, id BIGINT, value TEXT, cell TEXT")
+    if column.kind is Kind.EMAIL:
+        _fold_addresses(picture, staged)
+    standing = _held(picture, column, "u")
+    text = standing
+    if staged.column(column.name):
+        text = (
+            f"CASE WHEN {given(staged, column, standing='u.id IS NOT NULL')} THEN s.{cell(column)} ELSE {standing} END"
+        )
+    comes = f"{_folded(column, text)} IS DISTINCT FROM {_folded(column, standing)}"
+    if e is Element.USER:
+        comes = f"(u.deleted OR {comes})"
+    suspicious = ""
+    if staged.wide and not database.value(f"SELECT 1 FROM lz_{e} LIMIT 1"):
+        suspicious = f" AND q.value IN (SELECT value FROM suspect_{e} WHERE column_name = '{column.name}')"
+    database.run(
+        f"INSERT INTO {name} SELECT q.line, q.record, q.idnumber, q.id, q.value, q.cell FROM ("
+        f"SELECT m.line, m.record, m.idnumber, m.id, {_folded(column, text)} AS value, {text} AS cell "
+        f"FROM match_{e} m JOIN stage_{e} s ON s.line = m.line LEFT JOIN lz_{e} u ON u.id = m.sid "
+        f"WHERE NOT m.goes AND m.managed AND {accepted(e)} AND (u.id IS NULL OR {comes})) q "
+        f"WHERE q.value <> ''{suspicious}"
+    )
+    database.run(f"CREATE INDEX {name}_value ON {name} (value)")
+    database.run(f"CREATE INDEX {name}_id ON {name} (id)")
+
+
+def _tell_duplicates(picture: Picture, staged: Staged, column: Column) -> None:
+    claim = f"claim_{staged.element}_{column.name}"
+    detail = "CAST(d.people AS TEXT)" if column.home is not Home.CUSTOM else "d.people || ' records of this file'"
+    picture.database.run(
+        told(staged, _code(column, "duplicate"), 1, column=column.name, value="k.cell", detail=detail, record="k")
+        + f"FROM {claim} k JOIN (SELECT value, count(DISTINCT idnumber) AS people FROM {claim} "
+        "GROUP BY value HAVING count(DISTINCT idnumber) > 1) d ON d.value = k.value"
+    )
+
+
+def _tell_taken(picture: Picture, staged: Staged, column: Column, number: int) -> None:
+    """In round 1 everybody who stands may hold a value; later only those whose record was rejected a round before."""
+    e, database, claim = staged.element, picture.database, f"claim_{staged.element}_{column.name}"
+    if not database.value(f"SELECT 1 FROM {claim} LIMIT 1"):
+        return
+    keeps = [f"NOT EXISTS (SELECT 1 FROM {claim} o WHERE o.id = h.id AND {accepted(e, 'o')})"]
+    if e is Element.USER:
+        keeps.append("NOT EXISTS (SELECT 1 FROM going_user g WHERE g.id = h.id AND g.how = 'delete')")
+    else:
+        keeps.append(f"NOT EXISTS (SELECT 1 FROM going_{e} g WHERE g.id = h.id AND g.how = 'delete')")
+    if staged.column(column.name) and column.home is Home.CUSTOM and staged.config.empty == "erase":
+        keeps.append(
+            f"NOT EXISTS (SELECT 1 FROM match_{e} r JOIN stage_{e} rs ON rs.line = r.line "
+            f"WHERE r.id = h.id AND NOT r.goes AND rs.{cell(column)} = '' AND {accepted(e, 'r')})"
+        )
+    if number > 1:
+        keeps.append(
+            f"EXISTS (SELECT 1 FROM match_{e} r JOIN out_{e} x ON x.line = r.line "
+            f"WHERE r.id = h.id AND x.round = {number - 1})"
+        )
+    detail = "'the record ' || coalesce(q.holder, 'made by hand')"
+    if column.home is not Home.CUSTOM:
+        detail = "coalesce(q.holder, 'somebody entered by hand')"
+    database.run(
+        told(
+            staged,
+            _code(column, "taken"),
+            number,
+            column=column.name,
+            value="q.cell",
+            detail=detail,
+            root="q",
+            record="q",
+        )
+        + f"FROM (SELECT k.line, k.record, k.idnumber, k.cell, min(h.idnumber) AS holder, coalesce(min(x.root), '') AS root "
+        f"FROM ({_holders(picture, column, e, claim)}) w JOIN {claim} k ON k.line = w.line JOIN lz_{e} h ON h.id = w.id "
+        f"LEFT JOIN match_{e} r ON r.id = h.id LEFT JOIN out_{e} x ON x.line = r.line AND x.round > 0 "
+        f"WHERE {' AND '.join(keeps)} AND {accepted(e, 'k')} AND NOT EXISTS (SELECT 1 FROM finding f "
+        f"WHERE f.element = '{e}' AND f.line = k.line AND f.code = '{_code(column, 'duplicate')}' "
+        f"AND f.column_name = '{column.name}') GROUP BY k.line, k.record, k.idnumber, k.cell) q"
+    )
+
+
+def _holders(picture: Picture, column: Column, e: Element, claim: str) -> str:
+    """SQL: (line of a claim, id of somebody else who stands with that value)."""
+    alive = " AND NOT h.deleted" if e is Element.USER else ""
+    if column.home is Home.CUSTOM:
+        return f"SELECT k.line, h.id FROM {claim} k JOIN lz_{e} h ON {_held(picture, column, 'h')} = k.value AND h.id <> k.id{alive}"
+    held = f"lower(h.{column.stored})"
+    plain = f"SELECT k.line, h.id FROM {claim} k JOIN lz_{e} h ON {held} = k.value AND h.id <> k.id{alive}"
+    if column.kind is not Kind.EMAIL:
+        return plain
+    return (
+        f"{plain} WHERE NOT EXISTS (SELECT 1 FROM folded f WHERE f.value = h.email AND f.fold <> k.value) UNION "
+        f"SELECT k.line, h.id FROM {claim} k JOIN folded f ON f.fold = k.value JOIN lz_{e} h "
+        f"ON {held} = lower(f.value) AND h.email = f.value AND h.id <> k.id{alive}"
+    )
+
+
+def _held(picture: Picture, column: Column, alias: str) -> str:
+    if column.home is Home.CUSTOM:
+        return picture.database.dialect.member(document(alias), column.stored, raw=is_raw(column))
+    return f"{alias}.{column.stored}"
+
+
+def _folded(column: Column, text: str) -> str:
+    """SQL: a text as it is compared: addresses and usernames without case, custom fields exactly."""
+    if column.home is Home.CUSTOM:
+        return text
+    if column.kind is Kind.EMAIL:
+        return f"coalesce((SELECT f.fold FROM folded f WHERE f.value = {text}), lower({text}))"
+    return f"lower({text})"
+
+
+def _code(column: Column, what: str) -> str:
+    return "value.unique" if column.home is Home.CUSTOM else f"user.{column.name}.{what}"
+
+
+def _fold_addresses(picture: Picture, staged: Staged) -> None:
+    """Fill `folded` with the addresses that SQL cannot fold: `lower()` knows ASCII only, on both databases."""
+    database = picture.database
+    database.run("DROP TABLE IF EXISTS folded")
+    picture.table("folded", "value TEXT PRIMARY KEY, fold TEXT")
+    octets = database.dialect.octets
+    queries = [f"SELECT email AS t FROM lz_user WHERE NOT deleted AND length(email) <> {octets('email')}"]
+    if staged.column("email"):
+        queries.append(f"SELECT c_email AS t FROM stage_user WHERE length(c_email) <> {octets('c_email')}")
+    for block in _blocks(picture, " UNION ".join(queries)):
+        database.load("folded", ("value", "fold"), [(text, fold(text)) for text in block])
+
+
+def _blocks(picture: Picture, query: str) -> Iterator[list[str]]:
+    after = ""
+    while rows := picture.database.rows(f"SELECT t FROM ({query}) q WHERE t > ? ORDER BY t LIMIT {BLOCK}", (after,)):
+        yield [str(text) for (text,) in rows]
+        after = rows[-1][0]

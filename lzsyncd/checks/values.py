@@ -1,0 +1,128 @@
+"""A batch of records: normalised cells column by column, and everything that is wrong with them.
+
+A million records of 20 cells pass in about a second, because no Python code runs for a good cell: each column is first
+tested as a whole by builtins; only the cells that fail are judged one by one.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from lzsyncd.checks.catalogue import Finding, Severity, severity_of
+from lzsyncd.checks.cells import DROPPED, CellCheck, Rules, Verdict, normalise
+from lzsyncd.checks.sieves import sieve_for
+from lzsyncd.feed.elements import Column, Kind
+
+__all__ = ["DROPPED", "Checked", "Rules", "ValueCheck", "fold", "normalise"]
+
+fold = str.casefold  # how values are compared that are unique "without case"
+
+
+class Checked(NamedTuple):
+    """What came of a batch.
+
+    Attributes:
+        columns: the normalised cells of each known column; "" for an empty cell, `DROPPED` for one that says nothing.
+        findings: in the order of the records, and of the columns within a record.
+        rejected: positions in the batch of the records with an error.
+        unreadable_keys: those of them whose key is empty or too long (law 3).
+    """
+
+    columns: list[list[str]]
+    findings: list[Finding]
+    rejected: list[int]
+    unreadable_keys: list[int]
+
+
+class Odd(NamedTuple):
+    """A cell to be told of: its record's position in the batch, its column's index, the verdict, and its text."""
+
+    position: int
+    column: int
+    verdict: Verdict
+    text: str
+
+
+class ValueCheck:
+    """Checks the batches of one file.
+
+    Args:
+        rules: what the configuration says.
+        columns: the known columns of the file whose cells are read, the key among them.
+        positions: where each of them stands in a row.
+    """
+
+    def __init__(self, rules: Rules, columns: Sequence[Column], positions: Sequence[int]) -> None:
+        self._cells = [CellCheck(column, rules) for column in columns]
+        self._sieves = [sieve_for(cell) for cell in self._cells]
+        self._positions = tuple(positions)
+        kinds = [column.kind for column in columns]
+        self._key = kinds.index(Kind.KEY)
+        self._deleted = kinds.index(Kind.DELETED) if Kind.DELETED in kinds else -1
+
+    def __call__(self, lines: Sequence[int], numbers: Sequence[int], rows: Sequence[list[str]], clean: bool) -> Checked:
+        """Check a batch.
+
+        Args:
+            lines: the physical line on which each record starts.
+            numbers: the number of each record.
+            rows: the cells of each record, all rows equally long.
+            clean: no cell of the batch has blanks around it.
+        """
+        raw = self._transposed(rows)
+        if not rows:
+            return Checked(raw, [], [], [])
+        gone = self._gone(raw)
+        columns: list[list[str]] = []
+        odd: list[Odd] = []
+        for index, texts in enumerate(raw):
+            ignored = gone if index not in (self._key, self._deleted) else ()
+            columns.append(self._checked(index, texts, ignored, odd, clean=clean))
+        return self._told(columns, sorted(odd), lines, numbers)
+
+    def _transposed(self, rows: Sequence[list[str]]) -> list[list[str]]:
+        """The known columns. Slices of one flat list: `zip(*rows)` takes half as long again."""
+        widths = set(map(len, rows))
+        if len(widths) > 1:
+            raise ValueError("The rows of a batch must be equally long.")
+        flat: list[str] = []
+        for row in rows:
+            flat += row
+        return [flat[position :: max(widths, default=1)] for position in self._positions]
+
+    def _gone(self, raw: list[list[str]]) -> list[int]:
+        """Positions of the records that say they go: only their key has to be valid."""
+        if self._deleted < 0:
+            return []
+        marks, _ = self._sieves[self._deleted].sift(raw[self._deleted])
+        return [at for at, mark in enumerate(marks) if mark == "1"] if "1" in marks else []
+
+    def _checked(
+        self, index: int, texts: list[str], ignored: Iterable[int], odd: list[Odd], *, clean: bool
+    ) -> list[str]:
+        """The normalised cells of a column; those to be told of are added to `odd`."""
+        cell, sieve = self._cells[index], self._sieves[index]
+        if not clean and not sieve.trims:
+            texts = list(map(str.strip, texts))
+        for at in ignored:
+            texts[at] = ""
+        normal, doubtful = sieve.sift(texts)
+        for at in set(doubtful).difference(ignored):
+            text = texts[at].strip()
+            verdict = cell.judge(text)
+            normal[at] = verdict.text
+            if verdict.code:
+                odd.append(Odd(at, index, verdict, text))
+        for at in ignored:
+            normal[at] = DROPPED
+        return normal
+
+    def _told(self, columns: list[list[str]], odd: list[Odd], lines: Sequence[int], numbers: Sequence[int]) -> Checked:
+        unreadable = dict.fromkeys(fault.position for fault in odd if fault.column == self._key)
+        keys = columns[self._key]
+        findings, rejected = [], []
+        for at, index, verdict, text in odd:
+            cell, key = self._cells[index], "" if at in unreadable else keys[at]
+            findings.append(cell.finding(verdict, text, lines[at], numbers[at], key))
+            if severity_of(verdict.code, cell.column.name) is Severity.ERROR:
+                rejected.append(at)
+        return Checked(columns, findings, list(dict.fromkeys(rejected)), list(unreadable))

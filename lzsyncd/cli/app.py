@@ -1,0 +1,55 @@
+"""The command line: one Typer application of all groups. A command loads what it needs when it runs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lzsyncd import __version__
+from lzsyncd.cli import configuration, ledger, sets, tour
+from lzsyncd.cli.options import examples
+
+DEFAULT_CONFIG = Path("/etc/lzsyncd/lzsyncd.toml")
+
+app = typer.Typer(
+    name="lzsyncd",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # they show local variables, and these hold values of files
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+for group in (sets, ledger, configuration, tour):
+    group.add_to(app)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"lzsyncd {__version__}")
+        raise typer.Exit
+
+
+@app.callback(
+    epilog=examples(
+        "lzsyncd demo",
+        "lzsyncd check export/",
+        "lzsyncd sync acme --from export/",
+        "lzsyncd --config lzsyncd.toml runs",
+    )
+)
+def lzsyncd(
+    context: typer.Context,
+    config: Annotated[
+        Path, typer.Option("--config", metavar="FILE", envvar="LZSYNCD_CONFIG", help="The configuration.")
+    ] = DEFAULT_CONFIG,
+    version: Annotated[  # noqa: ARG001 the callback does it
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Keeps a Learning Zone in step with HR: CSV files in, the site up to date, every bad row explained.
+
+    \b
+    Exit codes: 0 clean, 10 applied or unchanged with findings, 20 held, 30 set rejected, 40 no set to sync,
+    1 failed, 2 usage, 75 try again (locked, database away), 77 permission, 78 configuration.
+    """
+    context.obj = config

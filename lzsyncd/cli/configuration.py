@@ -1,0 +1,56 @@
+"""`check-config` and `migrate`: the configuration and the schema."""
+
+# ruff: noqa: PLC0415 a command loads what it needs when it runs: help stays fast
+
+from typing import Annotated
+
+import typer
+
+from lzsyncd.cli.options import JsonOption, examples
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command(epilog=examples("lzsyncd check-config", "lzsyncd --config lzsyncd.toml check-config --quiet"))(
+        check_config
+    )
+    app.command(epilog=examples("lzsyncd migrate", "lzsyncd migrate acme"))(migrate)
+
+
+def check_config(
+    context: typer.Context,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing when all is well.")] = False,
+) -> None:
+    """Check the configuration and print what takes effect, defaults included.
+
+    Whatever is wrong is told at once, each with its line and key; the exit code is 78 then. Secrets are not fetched.
+    """
+    from lzsyncd.cli.output import say
+    from lzsyncd.config import effective, load
+
+    config = load(context.obj)
+    if not quiet:
+        say(effective(config).rstrip())
+
+
+def migrate(
+    context: typer.Context,
+    site: Annotated[str | None, typer.Argument(metavar="[SITE]", help="The site. [default: every site]")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring the tables of a site's database up to date, or make them.
+
+    Every command that opens a database does so by itself; this one does nothing else.
+    """
+    from lzsyncd.cli.choice import chosen_site, configuration
+    from lzsyncd.cli.output import say, say_json
+    from lzsyncd.zone.database import migrated
+
+    config = configuration(context)
+    chosen = [chosen_site(config, site)] if site else list(config.sites.values())
+    applied = {one.name: migrated(one) for one in chosen}
+    if as_json:
+        say_json([{"site": name, "applied": names} for name, names in applied.items()])
+        return
+    for name, names in applied.items():
+        say(f"{name}: {', '.join(names) if names else 'up to date already'}")

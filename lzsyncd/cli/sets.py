@@ -1,0 +1,84 @@
+"""`check`, `sync` and `sample`: what is done with the files of a set."""
+
+# ruff: noqa: PLC0415 a command loads what it needs when it runs: help stays fast
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lzsyncd.cli.options import JsonOption, LimitOption, SiteOption, examples
+from lzsyncd.errors import ExitCode, Usage
+
+if TYPE_CHECKING:
+    from lzsyncd.config import Site
+    from lzsyncd.sync.run import Result
+    from lzsyncd.zone.database import Database
+
+WORST_FIRST = (
+    ExitCode.FAILED,
+    ExitCode.TRY_AGAIN,
+    ExitCode.REJECTED,
+    ExitCode.HELD,
+    ExitCode.FINDINGS,
+    ExitCode.CLEAN,
+)
+FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="The folder.", show_default=False)]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command(
+        epilog=examples("lzsyncd check export/", "lzsyncd check export/ --site acme", "lzsyncd check export/ --json")
+    )(check)
+    app.command(
+        epilog=examples(
+            "lzsyncd sync acme --from export/ --dry-run",
+            "lzsyncd sync acme --from export/",
+            "lzsyncd sync --from export/ --json",
+        )
+    )(sync)
+    app.command(epilog=examples("lzsyncd sample example/", "lzsyncd sample example/ --site acme"))(sample)
+
+
+def check(
+    context: typer.Context,
+    folder: FolderArgument,
+    site: Annotated[
+        str | None, typer.Option("--site", metavar="SITE", help="Check with the settings of this site.")
+    ] = None,
+    limit: LimitOption = None,
+    as_json: JsonOption = False,
+) -> ExitCode:
+    """Check the files of a folder, without any database: for whoever makes the export.
+
+    Without --site the default settings hold, no configuration is read, and missing files are no fault. A reference to
+    an element whose file is not there is not judged. Nothing is kept.
+    """
+    from lzsyncd.cli.choice import chosen_site, configuration
+    from lzsyncd.cli.watching import watching
+    from lzsyncd.sync.check import checked
+
+    settings = chosen_site(configuration(context), site) if site else None
+    with watching(folder) as progress, checked(folder, settings, progress) as found:
+        progress.close()
+        for result in found.results:
+            _tell_checked(found.database, result)
+    return _worst(found.results)
+
+
+def sync(
+    context: typer.Context,
+    site: Annotated[
+        str | None, typer.Argument(metavar="[SITE]", help="The site; may be left out where there is only one.")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--from", metavar="DIR", help="The folder with the set. It stays as it is.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Make the plan, and change nothing.")] = False,
+    as_json: JsonOption = False,
+) -> ExitCode:
+    """Sync a site with the files of a folder, now and in the foreground.
+
+    The summary goes to standard output and names no value of a file; the log goes to standard error.
+    """

@@ -1,0 +1,24 @@
+"""`lzsyncd.toml` → frozen models; all errors at once, each with its line (CONTRACT section 6).
+
+`load` reads the file, `parse` reads text, `effective` writes down what holds.
+"""
+
+from lzsyncd.config.effective import effective
+from lzsyncd.config.models import Config, ConfigError, Daemon, ElementConfig, Log, Problem, Site
+from lzsyncd.config.reading import load, parse
+from lzsyncd.config.secrets import Secret, SecretError
+
+__all__ = [
+    "Config",
+    "ConfigError",
+    "Daemon",
+    "ElementConfig",
+    "Log",
+    "Problem",
+    "Secret",
+    "SecretError",
+    "Site",
+    "effective",
+    "load",
+    "parse",
+]

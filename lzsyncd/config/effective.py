@@ -1,0 +1,90 @@
+"""The configuration as it takes effect, defaults included, as TOML that reads back as the same configuration."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from lzsyncd.config.models import Config, ElementConfig, Site
+from lzsyncd.config.places import key_name, quoted
+from lzsyncd.config.secrets import Secret
+from lzsyncd.config.values import byte_size_text
+from lzsyncd.feed.elements import Column, Element
+
+Value = str | bool | Path | ZoneInfo | Secret | tuple[str, ...]
+
+
+def effective(config: Config) -> str:
+    """Every key with its value, for people. A secret is shown as the place where it is kept."""
+    lines = [
+        *_table("daemon", data_dir=config.daemon.data_dir),
+        *_table("log", level=config.log.level),
+        *(line for site in config.sites.values() for line in _site(site)),
+    ]
+    return "\n".join(lines).lstrip() + "\n"
+
+
+def _site(site: Site) -> Iterator[str]:
+    yield from _table(
+        f"sites.{site.name}",
+        database=site.database,
+        password=site.password,
+        inbox=site.inbox,
+        outbox=site.outbox,
+        timezone=site.timezone,
+        max_file_size=byte_size_text(site.max_file_size),
+        incomplete=site.incomplete,
+    )
+    for element, config in site.elements.items():
+        yield from _element(f"sites.{site.name}.{element}", element, config)
+
+
+def _element(name: str, element: Element, config: ElementConfig) -> Iterator[str]:
+    is_user = element is Element.USER
+    yield from _table(
+        name,
+        enabled=config.enabled,
+        contains_all_records=config.contains_all_records,
+        create=config.create,
+        update=config.update,
+        unreadable=config.unreadable,
+        missing=config.missing,
+        on_deleted=config.on_deleted,
+        unknown_reference=config.unknown_reference if is_user else None,
+        allow_duplicate_emails=config.allow_duplicate_emails if is_user else None,
+        empty=config.empty,
+        delimiter=config.delimiter,
+        date_formats=config.date_formats,
+    )
+    if config.column_map:
+        yield from _table(f"{name}.columns", **config.column_map)
+    for column in config.custom:
+        yield from _field(f"{name}.customfields.{column.custom_name}", column)
+
+
+def _field(name: str, column: Column) -> Iterator[str]:
+    yield from _table(
+        name,
+        type=column.kind.value,
+        required=column.required,
+        unique=column.unique,
+        options=column.options or None,
+        default=column.default or None,
+    )
+
+
+def _table(name: str, /, **values: Value | None) -> Iterator[str]:
+    yield ""
+    yield f"[{name}]"
+    for key, value in values.items():
+        if value is not None:
+            yield f"{key_name(key)} = {_toml(value)}"
+
+
+def _toml(value: Value) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(quoted, value))}]"
+    if isinstance(value, Secret):
+        return f"{{{value.source} = {quoted(value.name)}}}"
+    return quoted(value.key if isinstance(value, ZoneInfo) else str(value))

@@ -1,0 +1,185 @@
+"""The configuration as the program sees it: complete, checked, and never changed (CONTRACT section 6)."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NamedTuple
+from zoneinfo import ZoneInfo
+
+from lzsyncd.config.secrets import Secret
+from lzsyncd.errors import ExitCode, LzsyncdError
+from lzsyncd.feed.elements import COLUMNS, Column, Element
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+Incomplete = Literal["hold", "sync", "reject"]
+Unreadable = Literal["withhold", "proceed"]
+Leaving = Literal["keep", "suspend", "hide", "delete"]
+UnknownReference = Literal["drop", "reject"]
+Empty = Literal["keep", "erase"]
+
+WAYS_TO_LEAVE: dict[Element, tuple[Leaving, ...]] = {
+    Element.ORG: ("keep", "hide", "delete"),
+    Element.POS: ("keep", "hide", "delete"),
+    Element.USER: ("keep", "suspend", "delete"),
+}
+DEFAULT_LEAVING: dict[Element, Leaving] = {Element.ORG: "hide", Element.POS: "hide", Element.USER: "suspend"}
+DEFAULT_DATA_DIR = Path("/srv/lzsyncd")
+DEFAULT_MAX_FILE_SIZE = 2 * 1024**3
+
+
+class Problem(NamedTuple):
+    """One thing wrong in the configuration.
+
+    Attributes:
+        line: of the file, from 1; 0 when the file could not be read at all.
+        key: the dotted key; "" where the text is no TOML.
+        message: what is wrong and what to write instead.
+    """
+
+    line: int
+    key: str
+    message: str
+
+
+class ConfigError(LzsyncdError):
+    """The configuration can't be used; nothing was started.
+
+    Attributes:
+        problems: everything wrong with it, in the order of the lines.
+    """
+
+    exit_code = ExitCode.CONFIGURATION
+
+    def __init__(self, problems: list[Problem], name: str) -> None:
+        self.problems = sorted(problems)
+        super().__init__("\n".join(_told(problem, name) for problem in self.problems))
+
+
+def _told(problem: Problem, name: str) -> str:
+    place = f"{name}:{problem.line}" if problem.line else name
+    return ": ".join(part for part in (place, problem.key, problem.message) if part)
+
+
+@dataclass(frozen=True)
+class Daemon:
+    """`[daemon]`: what all sites share.
+
+    Attributes:
+        data_dir: the folder that holds one folder a site.
+    """
+
+    data_dir: Path = DEFAULT_DATA_DIR
+
+
+@dataclass(frozen=True)
+class Log:
+    """`[log]`.
+
+    Attributes:
+        level: what is less than this is not logged.
+    """
+
+    level: LogLevel = "info"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ElementConfig:
+    """`[sites.NAME.org]`, `.pos` and `.user`: how one file is read and what it may do.
+
+    Attributes:
+        enabled: the element's file belongs to a set.
+        contains_all_records: whom the file does not name is gone; otherwise the column `deleted` says who goes.
+        create: new records are added.
+        update: records that are there are changed.
+        unreadable: whether removals wait when a key could not be read (law 3).
+        missing: what happens to a record that the file does not name.
+        on_deleted: what happens to a record whose `deleted` is true.
+        unknown_reference: (people) what an unknown unit, position or person costs.
+        allow_duplicate_emails: (people) addresses may be shared or empty.
+        empty: what an empty cell does.
+        delimiter: one character.
+        date_formats: strptime formats read besides ISO 8601.
+        column_map: the header's name, trimmed and case folded, to our name.
+        custom: the declared custom fields.
+    """
+
+    enabled: bool = True
+    contains_all_records: bool = True
+    create: bool = True
+    update: bool = True
+    unreadable: Unreadable = "withhold"
+    missing: Leaving = "suspend"
+    on_deleted: Leaving = "suspend"
+    unknown_reference: UnknownReference = "drop"
+    allow_duplicate_emails: bool = False
+    empty: Empty = "keep"
+    delimiter: str = ","
+    date_formats: tuple[str, ...] = ("%Y-%m-%d",)
+    column_map: dict[str, str] = field(default_factory=dict)
+    custom: tuple[Column, ...] = ()
+
+    @classmethod
+    def standard(cls, element: Element) -> "ElementConfig":
+        """What holds for an element about which the file says nothing."""
+        return cls(missing=DEFAULT_LEAVING[element], on_deleted=DEFAULT_LEAVING[element])
+
+    def columns(self, element: Element) -> tuple[Column, ...]:
+        """Every column the element's file may have."""
+        return COLUMNS[element] + self.custom
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """`[sites.NAME]`: one Learning Zone.
+
+    Attributes:
+        name: as in the table's header.
+        folder: everything of the site on disk: spool, archive, quarantine, and the database where it is SQLite.
+        inbox: where sets arrive.
+        outbox: where reports are left.
+        database: `sqlite`, or a `postgresql://` URL without a password.
+        password: of the PostgreSQL role.
+        timezone: decides what "today" is and how local times are read.
+        max_file_size: in bytes; larger files are refused unread.
+        incomplete: what happens to a set of which files are missing.
+        elements: the configuration of org, pos and user.
+    """
+
+    name: str
+    folder: Path
+    inbox: Path
+    outbox: Path
+    database: str = "sqlite"
+    password: Secret | None = None
+    timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
+    max_file_size: int = DEFAULT_MAX_FILE_SIZE
+    incomplete: Incomplete = "hold"
+    elements: dict[Element, ElementConfig] = field(
+        default_factory=lambda: {element: ElementConfig.standard(element) for element in Element}
+    )
+
+    @classmethod
+    def standard(cls, name: str, data_dir: Path = DEFAULT_DATA_DIR) -> "Site":
+        """A site about which the file says nothing but its name."""
+        folder = data_dir / name
+        return cls(name=name, folder=folder, inbox=folder / "sftp" / "inbox", outbox=folder / "sftp" / "outbox")
+
+    def element(self, element: Element) -> ElementConfig:
+        """The configuration of one element."""
+        return self.elements[element]
+
+
+@dataclass(frozen=True)
+class Config:
+    """The whole file.
+
+    Attributes:
+        daemon: what all sites share.
+        log: the log.
+        sites: by name, in the order of the file.
+        path: where it was read from; two configurations that differ in nothing else are equal.
+    """
+
+    daemon: Daemon = Daemon()
+    log: Log = Log()
+    sites: dict[str, Site] = field(default_factory=dict)
+    path: Path = field(default=Path("lzsyncd.toml"), compare=False)

@@ -1,0 +1,1 @@
+"""A company that does not exist: example data for the demo, the tests and the benchmark."""

@@ -1,0 +1,158 @@
+"""Records, and how a batch of them is put together: good rows, and what was wrong with the others."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from lzsyncd.feed.cells import damaged_at, has_bad_byte, lines_are_trimmed, readable, rows_are_trimmed
+
+
+class Spoiled(NamedTuple):
+    """A record that could not be read properly.
+
+    Attributes:
+        line: the physical line on which it starts.
+        number: the record's number, from 1.
+        code: `record.columns`, `record.encoding`, `record.control` or `value.too_long`.
+        position: the column it is about, from 0; -1 when it is about the whole record.
+        cells: the cells as far as they could be read, U+FFFD for what is not UTF-8.
+        key_readable: the key was read whole and is not empty; then `cells` has it in its place.
+        detail: what the finding's sentence needs.
+    """
+
+    line: int
+    number: int
+    code: str
+    position: int
+    cells: list[str]
+    key_readable: bool
+    detail: str
+
+
+class Batch(NamedTuple):
+    """Some records, in the order of the file.
+
+    Attributes:
+        lines: the physical line on which each starts; the first line of the file is 1.
+        numbers: the number of each, from 1; spoiled records have numbers, too.
+        rows: their cells, as many as the header has, not trimmed.
+        clean: it is certain that no cell begins or ends with white space.
+        spoiled: the records that could not be read.
+    """
+
+    lines: list[int]
+    numbers: list[int]
+    rows: list[list[str]]
+    clean: bool
+    spoiled: list[Spoiled]
+
+
+class Gathering:
+    """Takes the records of a file in their order and hands them out in batches.
+
+    Args:
+        delimiter: one character.
+        columns: how many cells a record has.
+        key_position: where the key stands, -1 when unknown: then no key of a spoiled record counts as readable.
+        longest: characters a cell may have.
+
+    Attributes:
+        careful: cells have to be looked at one by one, because some may be damaged or too long.
+    """
+
+    def __init__(self, delimiter: str, columns: int, key_position: int, longest: int) -> None:
+        self.careful = False
+        self._delimiter = delimiter
+        self._columns = columns
+        self._key = key_position
+        self._longest = longest
+        self._next_number = 1
+        self._start()
+
+    def _start(self) -> None:
+        self._rows: list[list[str]] = []
+        self._lines: list[int] = []
+        self._spoiled: list[Spoiled] = []
+        self._plain: list[str] = []
+        self._quoted: list[list[str]] = []
+
+    @property
+    def _number(self) -> int:
+        return self._next_number + len(self._rows) + len(self._spoiled)
+
+    def add_lines(self, texts: list[str], line: int) -> None:
+        """Take lines without quotes: each is a record, or blank.
+
+        Args:
+            texts: the lines.
+            line: the physical line number of the first.
+        """
+        delimiter = self._delimiter
+        rows = [text.split(delimiter) for text in texts]
+        self._plain += texts
+        if self.careful or self._columns == 1 or set(map(len, rows)) != {self._columns}:
+            self._add_one_by_one(rows, line)
+        else:
+            self._rows += rows
+            self._lines += range(line, line + len(rows))
+
+    def _add_one_by_one(self, rows: Iterable[list[str]], line: int) -> None:
+        for at, cells in enumerate(rows, line):
+            if len(cells) > 1 or (cells[0] and not cells[0].isspace()):
+                self._add(cells, at)
+
+    def add_quoted(self, cells: list[str], line: int) -> None:
+        """Take the cells of a record that has quotes."""
+        self._quoted.append(cells)
+        self._add(cells, line)
+
+    def _add(self, cells: list[str], line: int) -> None:
+        if len(cells) != self._columns:
+            count = f"{len(cells):,} column{'s' if len(cells) > 1 else ''}"
+            self.spoil_whole(line, cells, f"The record has {count} instead of {self._columns:,}.")
+        elif not (self.careful and self._is_damaged(cells, line)):
+            self._rows.append(cells)
+            self._lines.append(line)
+
+    def _is_damaged(self, cells: list[str], line: int) -> bool:
+        long = [at for at, cell in enumerate(cells) if len(cell) > self._longest]
+        damaged = damaged_at(cells)
+        if long:
+            self.spoil_too_long(line, cells, long[0], key_readable=self._key_of(cells, long + damaged))
+        elif damaged:
+            code = "record.encoding" if has_bad_byte(cells[damaged[0]]) else "record.control"
+            self._spoil(line, code, damaged[0], cells, key_readable=self._key_of(cells, damaged))
+        return bool(long or damaged)
+
+    def _key_of(self, cells: Sequence[str], bad: Sequence[int]) -> bool:
+        return self._key not in bad and self.has_key(cells)
+
+    def has_key(self, cells: Sequence[str]) -> bool:
+        """Whether the key cell is there, and more than white space and damage."""
+        return 0 <= self._key < len(cells) and bool(cells[self._key].strip()) and not damaged_at([cells[self._key]])
+
+    def spoil_whole(self, line: int, cells: list[str], detail: str, *, key_readable: bool = False) -> None:
+        """Take a record whose quotes or columns are not right."""
+        self._spoil(line, "record.columns", -1, cells, detail, key_readable=key_readable)
+
+    def spoil_too_long(self, line: int, cells: list[str], position: int, *, key_readable: bool) -> None:
+        """Take a record with a cell that is too long."""
+        detail = f"more than {self._longest:,} bytes"
+        self._spoil(line, "value.too_long", position, cells, detail, key_readable=key_readable)
+
+    def _spoil(
+        self, line: int, code: str, position: int, cells: list[str], detail: str = "", *, key_readable: bool
+    ) -> None:
+        shown = [readable(cell) for cell in cells]
+        self._spoiled.append(Spoiled(line, self._number, code, position, shown, key_readable, detail))
+
+    def batch(self) -> Batch:
+        """What was taken since the last batch."""
+        numbers = list(range(self._next_number, self._number))
+        self._next_number = self._number
+        if self._spoiled:
+            spoiled = {record.number for record in self._spoiled}
+            numbers = [number for number in numbers if number not in spoiled]
+        clean = lines_are_trimmed(self._plain, self._delimiter) and rows_are_trimmed(self._quoted)
+        batch = Batch(self._lines, numbers, self._rows, clean, self._spoiled)
+        self._start()
+        return batch

@@ -1,0 +1,138 @@
+"""Take a set into the spool, untouched and whole; keep it in the archive, byte for byte (law 10).
+
+Files are copied, hashed on the way, and looked at again afterwards: one that changed meanwhile is refused. Links and
+devices are refused before they are opened: the folder may be writable by somebody else.
+"""
+
+import gzip
+import hashlib
+import os
+import shutil
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from lzsyncd.checks.catalogue import Finding
+from lzsyncd.feed.elements import Element
+from lzsyncd.intake.sets import FileSet
+
+CHUNK = 1 << 20
+COMPRESSION = 6
+
+
+@dataclass(frozen=True)
+class Taken:
+    """One file of a set, in the spool.
+
+    Attributes:
+        element: what it holds.
+        name: its bare name as it was delivered.
+        path: where the copy is.
+        size: bytes.
+        sha256: of its bytes.
+        finding: what is wrong with the file itself, None when it could be taken.
+    """
+
+    element: Element
+    name: str
+    path: Path
+    size: int
+    sha256: str
+    finding: Finding | None = None
+
+
+def take(file_set: FileSet, spool: Path, max_size: int) -> list[Taken]:
+    """Copy the files of a set into a folder of the spool."""
+    spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+    taken = [_take(e, source, spool / source.name, max_size) for e, source in file_set.files.items()]
+    sync_folder(spool)
+    return taken
+
+
+def set_hash(taken: list[Taken]) -> str:
+    """The digest of a set: which elements, which bytes."""
+    lines = sorted(f"{file.element} {file.sha256}" for file in taken)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _take(element: Element, source: Path, target: Path, max_size: int) -> Taken:
+    def refused(code: str, detail: str = "", value: str = "") -> Taken:
+        finding = Finding(code, element, 1, value=value, detail=detail, file=source.name)
+        return Taken(element, source.name, target, 0, "", finding)
+
+    try:
+        handle = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if source.is_symlink():
+            return refused("set.unsafe", "it is a symbolic link")
+        return refused("file.unreadable", os.strerror(error.errno or 0))
+    with open(handle, "rb") as stream:
+        before = os.fstat(handle)
+        if reason := _unsafe(before):
+            return refused("set.unsafe", reason)
+        if before.st_size > max_size:
+            return refused("file.too_large", f"{max_size:,}", f"{before.st_size:,}")
+        try:
+            size, digest = _copy(stream, target)
+        except OSError as error:
+            if error.errno is None or not _is_reading(error):
+                raise
+            return refused("file.unreadable", os.strerror(error.errno))
+        after = os.fstat(handle)
+    if _identity(before) != _identity(after) or size != before.st_size:
+        return refused("file.changed")
+    return Taken(element, source.name, target, size, digest)
+
+
+def _is_reading(error: OSError) -> bool:
+    """Whether a copy failed at its source; a full disk is our trouble, not the file's."""
+    return error.filename is None and error.errno in (5, 21)  # EIO, EISDIR
+
+
+def _unsafe(status: os.stat_result) -> str:
+    if stat.S_ISDIR(status.st_mode):
+        return "it is a folder"
+    if not stat.S_ISREG(status.st_mode):
+        return "it is a device, pipe or socket"
+    return "it has more than one name (hard link)" if status.st_nlink > 1 else ""
+
+
+def _identity(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _copy(stream: object, target: Path) -> tuple[int, str]:
+    digest, size = hashlib.sha256(), 0
+    with target.open("wb") as copy:
+        while chunk := stream.read(CHUNK):  # type: ignore[attr-defined]
+            digest.update(chunk)
+            copy.write(chunk)
+            size += len(chunk)
+        copy.flush()
+        os.fsync(copy.fileno())
+    return size, digest.hexdigest()
+
+
+def archive(taken: list[Path], folder: Path) -> None:
+    """Keep files as gzip of their bytes; durable when this returns, and safe to do again."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for path in taken:
+        target = folder / f"{path.name}.gz"
+        partial = target.with_name(f".{target.name}.part")
+        with path.open("rb") as source, partial.open("wb") as raw:
+            # no name and no time inside: the same bytes give the same archive
+            with gzip.GzipFile(filename="", mode="wb", compresslevel=COMPRESSION, fileobj=raw, mtime=0) as packed:
+                shutil.copyfileobj(source, packed, CHUNK)
+            raw.flush()
+            os.fsync(raw.fileno())
+        partial.rename(target)
+    sync_folder(folder)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,91 @@
+"""The runs of a site: who started, how it ended, with which counts and files."""
+
+import secrets
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from lzsyncd.feed.elements import Element
+from lzsyncd.zone.database import Database
+
+
+class Status(StrEnum):
+    """Where a run stands (CONTRACT section 7)."""
+
+    CLAIMED = "claimed"
+    CHECKING = "checking"
+    CHECKED = "checked"
+    HELD = "held"
+    APPLYING = "applying"
+    APPLIED = "applied"
+    UNCHANGED = "unchanged"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    SUPERSEDED = "superseded"
+    DISCARDED = "discarded"
+    UNDONE = "undone"
+    INTERRUPTED = "interrupted"
+
+
+UNDER_WAY = (Status.CLAIMED, Status.CHECKING, Status.APPLYING)
+
+
+def iso(moment: datetime) -> str:
+    """A time as the tables keep it: UTC, milliseconds, `Z`."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def new_run_id(moment: datetime) -> str:
+    """A run's id: sorts by time, unique over all sites, safe as a folder's name."""
+    return f"{moment.astimezone(UTC):%Y%m%dT%H%M%S}{moment.microsecond // 1000:03}-{secrets.token_hex(4)}"
+
+
+def start(database: Database, run_id: str, *, kind: str, trigger: str, now: str) -> None:
+    """Write a run down before anything is done for it."""
+    database.run(
+        'INSERT INTO sync_run (id, kind, "trigger", attempt, status, created_at, started_at) VALUES (?, ?, ?, 1, ?, ?, ?)',
+        (run_id, kind, trigger, Status.CLAIMED, now, now),
+    )
+
+
+def move(database: Database, run_id: str, status: Status) -> None:
+    """Say where a run stands now."""
+    database.run("UPDATE sync_run SET status = ? WHERE id = ?", (status, run_id))
+
+
+def finish(
+    database: Database,
+    run_id: str,
+    status: Status,
+    now: str,
+    *,
+    set_hash: str = "",
+    plan_hash: str = "",
+    message: str = "",
+) -> None:
+    """Say how a run ended."""
+    database.run(
+        "UPDATE sync_run SET status = ?, finished_at = ?, set_hash = ?, plan_hash = ?, message = ? WHERE id = ?",
+        (status, now, set_hash or None, plan_hash or None, message, run_id),
+    )
+
+
+def interrupted(database: Database) -> list[str]:
+    """Mark runs that ended without a word (the caller holds the site's lock); returns their ids."""
+    marks = ", ".join("?" * len(UNDER_WAY))
+    found = [str(row[0]) for row in database.rows(f"SELECT id FROM sync_run WHERE status IN ({marks})", UNDER_WAY)]
+    for run_id in found:
+        message = "The run ended without a word; nothing of it was applied."
+        database.run("UPDATE sync_run SET status = ?, message = ? WHERE id = ?", (Status.INTERRUPTED, message, run_id))
+    return found
+
+
+def write_counts(database: Database, run_id: str, counts: Iterable[tuple[Element, dict[str, int]]]) -> None:
+    """Keep the counts of a run."""
+    for element, numbers in counts:
+        columns = ", ".join(f'"{name}"' for name in numbers)
+        marks = ", ".join("?" * len(numbers))
+        database.run(
+            f"INSERT INTO sync_count (run_id, element, {columns}) VALUES (?, ?, {marks})",
+            (run_id, element, *numbers.values()),
+        )

@@ -1,0 +1,162 @@
+"""Write the plan to the zone: who goes, who changes, who is new, in that order, all in the run's transaction.
+
+Usernames may move between people in one run: those that change are parked first, since the unique index is checked row
+by row. Into an empty table indexes are built last (measured: 10.9 s against 4.4 s for a million people).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lzsyncd.feed.elements import Element, Home
+from lzsyncd.feed.stage import Staged
+from lzsyncd.sync.fields import Field, custom_object, custom_patch, fields_of, merged_custom
+from lzsyncd.sync.picture import UNITS, Picture, document
+from lzsyncd.sync.plan import standing_join
+from lzsyncd.zone.database import Database
+from lzsyncd.zone.paths import refresh_paths
+
+MANY = 10_000  # new rows from which indexes are worth building last
+
+
+def apply(picture: Picture) -> None:
+    """Write the plan. Units come first, but go last: people leave them in between."""
+    for e in UNITS:
+        _write_changed(picture, e)
+        _create(picture, e)
+    _let_people_go(picture)
+    _park_usernames(picture)
+    _write_changed_jobs(picture)  # before the people: who comes back from deletion has an open job again
+    _write_changed(picture, Element.USER)
+    _create(picture, Element.USER)
+    _create_jobs(picture)
+    for e in UNITS:
+        _let_units_go(picture, e)
+        refresh_paths(picture.database, e)
+
+
+def _write_changed(picture: Picture, e: Element) -> None:
+    staged = picture.staged[e]
+    if not picture.database.value(f"SELECT 1 FROM change_{e} LIMIT 1"):
+        return
+    fields = fields_of(picture, staged)
+    own = [f for f in fields if f.home is Home.OWN]
+    values = [f"{f.value} AS n_{f.column}" for f in own]
+    patch = custom_patch(fields)
+    custom = merged_custom(picture, patch) if patch else document()
+    sets = [f"{f.column} = q.n_{f.column}" for f in own]
+    picture.database.run(
+        f"UPDATE lz_{e} SET {', '.join(sets)}, custom = q.n_custom, updated_at = '{picture.now}' FROM ("
+        f"SELECT m.id AS n_id, {', '.join(values)}, {custom} AS n_custom FROM {standing_join(staged)} "
+        f"JOIN change_{e} c ON c.line = m.line) q WHERE lz_{e}.id = q.n_id"
+    )
+
+
+def _create(picture: Picture, e: Element) -> None:
+    staged, database = picture.staged[e], picture.database
+    new = int(database.value(f"SELECT count(*) FROM match_{e} m WHERE m.sid IS NULL AND NOT m.goes"))
+    if not new:
+        return
+    fields = fields_of(picture, staged)
+    own = [f for f in fields if f.home is Home.OWN]
+    columns = ["id", "idnumber", *(f.column for f in own), "custom", "managed", "created_at", "updated_at"]
+    values = [
+        "m.id",
+        "m.idnumber",
+        *(f.created_value for f in own),
+        custom_object(fields),
+        "TRUE",
+        f"'{picture.now}'",
+        f"'{picture.now}'",
+    ]
+    with _indexes_last(database, f"lz_{e}", new):
+        database.run(
+            f"INSERT INTO lz_{e} ({', '.join(columns)}) SELECT {', '.join(values)} "
+            f"FROM match_{e} m JOIN stage_{e} s ON s.line = m.line WHERE m.sid IS NULL AND NOT m.goes ORDER BY m.line"
+        )
+    database.advance_ids(f"lz_{e}")
+
+
+def _job_fields(picture: Picture) -> list[Field]:
+    return [f for f in fields_of(picture, picture.staged[Element.USER]) if f.home is Home.JOB]
+
+
+def _write_changed_jobs(picture: Picture) -> None:
+    fields = _job_fields(picture)
+    staged = picture.staged[Element.USER]
+    if not picture.database.value("SELECT 1 FROM change_user LIMIT 1"):
+        return
+    values = ", ".join(f"{f.value} AS n_{f.column}" for f in fields)
+    sets = ", ".join(f"{f.column} = q.n_{f.column}" for f in fields)
+    changed = " OR ".join(f.changed for f in fields)
+    picture.database.run(
+        f"UPDATE lz_job SET {sets} FROM (SELECT j.id AS n_id, {values} FROM {standing_join(staged)} "
+        f"JOIN change_user c ON c.line = m.line WHERE j.id IS NOT NULL AND ({changed})) q WHERE lz_job.id = q.n_id"
+    )
+
+
+def _create_jobs(picture: Picture) -> None:
+    """A job row for everybody who says something about a job for the first time."""
+    database, fields = picture.database, _job_fields(picture)
+    some = " OR ".join(f"{f.created_value} IS NOT NULL" for f in fields if f.created_value != "NULL")
+    if not some:
+        return
+    columns = ", ".join(["user_id", *(f.column for f in fields), "managed"])
+    values = ", ".join(["m.id", *(f.created_value for f in fields), "TRUE"])
+    new = int(database.value("SELECT count(*) FROM match_user WHERE NOT goes"))
+    first = (
+        "EXISTS (SELECT 1 FROM change_user c WHERE c.line = m.line) "
+        "AND NOT EXISTS (SELECT 1 FROM lz_job j WHERE j.user_id = m.id AND j.managed)"
+    )
+    if not picture.staged[Element.USER].config.update:
+        first = "FALSE"
+    with _indexes_last(database, "lz_job", new):
+        database.run(
+            f"INSERT INTO lz_job ({columns}) SELECT {values} FROM match_user m JOIN stage_user s ON s.line = m.line "
+            f"WHERE NOT m.goes AND ({some}) AND (m.sid IS NULL OR ({first})) ORDER BY m.line"
+        )
+
+
+def _let_people_go(picture: Picture) -> None:
+    database, now = picture.database, picture.now
+    going = "(SELECT id FROM going_user WHERE how = '{}')"
+    database.run(
+        f"UPDATE lz_user SET suspended = TRUE, suspended_by_feed = TRUE, updated_at = '{now}' "
+        f"WHERE id IN {going.format('suspend')}"
+    )
+    database.run(f"UPDATE lz_user SET deleted = TRUE, updated_at = '{now}' WHERE id IN {going.format('delete')}")
+    database.run(
+        f"UPDATE lz_job SET end_date = '{picture.today}' WHERE managed AND user_id IN {going.format('delete')} "
+        f"AND (end_date IS NULL OR end_date > '{picture.today}')"
+    )
+
+
+def _park_usernames(picture: Picture) -> None:
+    picture.database.run(
+        "UPDATE lz_user SET username = ' parked ' || id WHERE NOT deleted AND id IN ("
+        "SELECT m.id FROM match_user m JOIN change_user c ON c.line = m.line JOIN stage_user s ON s.line = m.line "
+        "JOIN lz_user u ON u.id = m.sid WHERE s.c_username <> '' AND lower(u.username) <> lower(s.c_username))"
+    )
+
+
+def _let_units_go(picture: Picture, e: Element) -> None:
+    database = picture.database
+    database.run(
+        f"UPDATE lz_{e} SET hidden = TRUE, hidden_by_feed = TRUE, updated_at = '{picture.now}' "
+        f"WHERE id IN (SELECT id FROM going_{e} WHERE how = 'hide')"
+    )
+    deleted = f"(SELECT id FROM going_{e} WHERE how = 'delete')"
+    database.run(f"UPDATE lz_job SET {e}_id = NULL WHERE {e}_id IN {deleted}")
+    database.run(f"DELETE FROM lz_{e} WHERE id IN {deleted}")
+
+
+@contextmanager
+def _indexes_last(database: Database, table: str, new: int) -> Iterator[None]:
+    """Fill an empty table without its secondary indexes, then build them, inside the transaction."""
+    later = []
+    if new >= MANY and not database.value(f"SELECT 1 FROM {table} LIMIT 1"):
+        later = database.rows(database.dialect.index_definitions(table))
+    for name, _ in later:
+        database.run(f"DROP INDEX {name}")
+    yield
+    for _, definition in later:
+        database.run(definition)

@@ -1,0 +1,69 @@
+"""A resync's first question: which records of the file differ from what stands? Only they are staged in columns.
+
+Every record is compared with its row in the database, joined to one text in the order of the file's columns. The text
+selects candidates; it cannot tell NULL from '', so the comparison field by field (`sync/plan.py`) decides.
+"""
+
+from lzsyncd.feed.elements import Element
+from lzsyncd.feed.stage import Staged, cell
+from lzsyncd.sync.picture import Picture, job_join, link_joins, standing_text
+from lzsyncd.zone.dialect import UNIT_SEPARATOR
+
+BLOCK = 20_000  # candidates taken to columns at a time
+
+
+def stage_differing(picture: Picture, staged: Staged) -> None:
+    """Copy those records of `seen_E` that may change something into `stage_E`."""
+    e, database = staged.element, picture.database
+    database.run(database.dialect.select_into(f"differs_{e}", _differing(picture, staged)))
+    _add_duplicates(picture, e)
+    columns = ["line", "record", "seq", "goes", *(cell(column) for column in staged.columns)]
+    after, seq = 0, 0
+    query = (
+        f"SELECT s.line, s.record, s.fields FROM seen_{e} s WHERE s.line > ? "
+        f"AND s.line IN (SELECT line FROM differs_{e}) ORDER BY s.line LIMIT {BLOCK}"
+    )
+    while rows := database.rows(query, (after,)):
+        staged_rows = []
+        for line, record, fields in rows:
+            seq += 1
+            staged_rows.append((str(line), str(record), str(seq), *fields.split(UNIT_SEPARATOR)))
+        database.load(f"stage_{e}", columns, staged_rows)
+        after = rows[-1][0]
+
+
+def _differing(picture: Picture, staged: Staged) -> str:
+    e = staged.element
+    texts = picture.database.dialect.joined(["'0'", *(standing_text(picture, column) for column in staged.columns)])
+    return (
+        f"SELECT s.line AS line FROM seen_{e} s LEFT JOIN lz_{e} u ON u.idnumber = s.idnumber"
+        f"{job_join(e)}{link_joins(staged.columns)} WHERE u.id IS NULL OR NOT u.managed OR {_away(e)} OR {_odd(staged)} "
+        f"OR s.fields <> {texts}"
+    )
+
+
+def _away(element: Element) -> str:
+    return "u.deleted OR u.suspended_by_feed" if element is Element.USER else "u.hidden_by_feed"
+
+
+def _odd(staged: Staged) -> str:
+    """What is wrong even where file and site agree: somebody edited the site by hand."""
+    conditions = ["FALSE"]
+    if staged.column("manageridnumber"):
+        conditions.append("j.manager_id = u.id")
+    if staged.column("appraiseridnumber"):
+        conditions.append("j.appraiser_id = u.id")
+    if staged.column("jobassignmentstartdate") or staged.column("jobassignmentenddate"):
+        conditions.append("j.start_date > j.end_date")
+    if staged.column("parentidnumber"):
+        conditions.append("u.parent_id = u.id")
+    return " OR ".join(conditions)
+
+
+def _add_duplicates(picture: Picture, e: Element) -> None:
+    """Copies of a key may each equal what stands; all are rejected, so all are staged."""
+    picture.database.run(
+        f"INSERT INTO differs_{e} SELECT s.line FROM seen_{e} s WHERE s.idnumber IN ("
+        f"SELECT d.idnumber FROM seen_{e} d WHERE d.idnumber IN (SELECT value FROM suspect_{e}) "
+        f"GROUP BY d.idnumber HAVING count(*) > 1) AND s.line NOT IN (SELECT line FROM differs_{e})"
+    )

@@ -1,0 +1,95 @@
+"""Who goes? Those whom the file does not name, and those it names with `deleted` true (CONTRACT, coming and going)."""
+
+from lzsyncd.checks.catalogue import Finding
+from lzsyncd.feed.elements import Element
+from lzsyncd.feed.stage import Staged
+from lzsyncd.sync.picture import Picture
+
+TABLE = "id BIGINT PRIMARY KEY, line INTEGER, how TEXT"
+
+
+def find_going(picture: Picture) -> None:
+    """Fill `going_E` with everybody who would go, then withhold where a key could not be read (law 3)."""
+    for e in Element:
+        staged = picture.staged[e]
+        picture.table(f"going_{e}", TABLE)
+        if not staged.present:
+            continue
+        _named(picture, staged)
+        if staged.names_everybody and staged.config.missing != "keep" and _somebody_is_absent(picture, staged):
+            _absent(picture, staged)
+        if staged.unreadable and staged.config.unreadable == "withhold":
+            _withhold(picture, staged)
+
+
+def stays(element: Element, how: str) -> str:
+    """SQL: the standing record `u` is still there to go in this way."""
+    if element is not Element.USER:
+        return "NOT u.hidden" if how == "hide" else "TRUE"
+    return "NOT u.deleted AND NOT u.suspended" if how == "suspend" else "NOT u.deleted"
+
+
+def _named(picture: Picture, staged: Staged) -> None:
+    """Records with `deleted` true; of a key that is there twice, or is somebody else's, none goes."""
+    e, how = staged.element, staged.config.on_deleted
+    if staged.mended or not staged.has_deleted:
+        return
+    picture.database.run(
+        f"INSERT INTO going_{e} SELECT m.id, m.line, '{how}' FROM match_{e} m JOIN lz_{e} u ON u.id = m.sid "
+        f"WHERE m.goes AND m.managed AND {stays(e, how)} AND NOT EXISTS "
+        f"(SELECT 1 FROM match_{e} c WHERE c.idnumber = m.idnumber AND c.line <> m.line)"
+    )
+
+
+def _keys(staged: Staged) -> tuple[str, str]:
+    """The staging table that has every key of the file, and its column."""
+    return ("stage", "c_idnumber") if staged.wide else ("seen", "idnumber")
+
+
+def _somebody_is_absent(picture: Picture, staged: Staged) -> bool:
+    """Whether the anti-join is worth its time: usually as many records were found as stand.
+
+    Exact: a record that equals what stands is somebody of those who stand, and no two are the same one.
+    """
+    e, database = staged.element, picture.database
+    live = "NOT u.deleted AND NOT u.suspended_by_feed" if e is Element.USER else "NOT u.hidden_by_feed"
+    standing = database.value(f"SELECT count(*) FROM lz_{e} u WHERE u.managed AND {live} AND u.idnumber IS NOT NULL")
+    matched = database.value(
+        f"SELECT count(DISTINCT u.id) FROM match_{e} m JOIN lz_{e} u ON u.id = m.sid WHERE u.managed AND {live}"
+    )
+    same = 0
+    if not staged.wide:
+        same = database.value(f"SELECT (SELECT count(*) FROM seen_{e}) - (SELECT count(*) FROM stage_{e})")
+    more = ""
+    if e is Element.USER and staged.config.missing == "delete":
+        more = f" OR EXISTS (SELECT 1 FROM lz_{e} u WHERE u.managed AND u.suspended_by_feed AND NOT u.deleted)"
+    elif e is not Element.USER:
+        more = f" OR EXISTS (SELECT 1 FROM lz_{e} u WHERE u.managed AND u.hidden_by_feed)"
+    return bool(database.value(f"SELECT ? > ?{more}", (standing, matched + same)))
+
+
+def _absent(picture: Picture, staged: Staged) -> None:
+    e, how = staged.element, staged.config.missing
+    table, key = _keys(staged)
+    if not staged.wide:
+        picture.database.run(f"CREATE INDEX seen_{e}_key ON seen_{e} (idnumber)")
+    picture.database.run(
+        f"INSERT INTO going_{e} SELECT u.id, NULL, '{how}' FROM lz_{e} u "
+        f"WHERE u.managed AND u.idnumber IS NOT NULL AND {stays(e, how)} "
+        f"AND NOT EXISTS (SELECT 1 FROM {table}_{e} s WHERE s.{key} = u.idnumber) "
+        f"AND NOT EXISTS (SELECT 1 FROM present_{e} p WHERE p.idnumber = u.idnumber)"
+    )
+
+
+def counted(element: Element, number: int) -> str:
+    """A number of records in words, like `1 person`, `12 units`."""
+    one, many = {"org": ("unit", "units"), "pos": ("position", "positions"), "user": ("person", "people")}[element]
+    return f"{number:,} {one if number == 1 else many}"
+
+
+def _withhold(picture: Picture, staged: Staged) -> None:
+    e = staged.element
+    number = picture.database.run(f"DELETE FROM going_{e}")
+    if number:
+        picture.findings.add(Finding("set.removals_withheld", e, detail=counted(e, number)))
+        picture.findings.flush()

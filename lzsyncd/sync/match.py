@@ -1,0 +1,103 @@
+"""Who is each staged record, and whom do its links name? `match_E` answers once, in ids; the rounds read nothing else.
+
+New records get the ids they will have, so that a link to somebody new is a number like any other.
+"""
+
+from lzsyncd.feed.elements import Column, Element
+from lzsyncd.feed.stage import Staged, cell
+from lzsyncd.sync.picture import LINKS, UNITS, Picture, given, job_join
+
+UNIT_TABLE = (
+    "line INTEGER PRIMARY KEY, record INTEGER, copy INTEGER, idnumber TEXT, id BIGINT, sid BIGINT, managed BOOLEAN, "
+    "goes BOOLEAN, returns BOOLEAN, parent BIGINT, old_parent BIGINT"
+)
+USER_TABLE = (
+    "line INTEGER PRIMARY KEY, record INTEGER, copy INTEGER, idnumber TEXT, id BIGINT, sid BIGINT, managed BOOLEAN, "
+    "goes BOOLEAN, returns BOOLEAN, org BIGINT, pos BIGINT, manager BIGINT, appraiser BIGINT, "
+    "old_org BIGINT, old_pos BIGINT, old_manager BIGINT, old_appraiser BIGINT"
+)
+
+
+def match(picture: Picture) -> None:
+    """Fill `match_org`, `match_pos`, `match_user`; units first, since people point to them."""
+    for element in Element:
+        _mark_copies(picture, element)
+        _index_keys(picture, element)
+    for element in UNITS:
+        picture.table(f"match_{element}", UNIT_TABLE)
+        picture.database.run(_unit_query(picture, picture.staged[element]))
+        _index_matches(picture, element)
+    picture.table("match_user", USER_TABLE)
+    picture.database.run(_user_query(picture, picture.staged[Element.USER]))
+    _index_matches(picture, Element.USER)
+
+
+def _mark_copies(picture: Picture, e: Element) -> None:
+    """Of records with one key the first stands for it until the rounds reject them all."""
+    picture.database.run(
+        f"UPDATE stage_{e} SET copy = 1 WHERE c_idnumber IN (SELECT value FROM suspect_{e} "
+        f"WHERE column_name = 'idnumber') AND EXISTS (SELECT 1 FROM stage_{e} f WHERE f.c_idnumber IN "
+        f"(SELECT value FROM suspect_{e} WHERE column_name = 'idnumber') "
+        f"AND f.c_idnumber = stage_{e}.c_idnumber AND f.line < stage_{e}.line)"
+    )
+
+
+def _index_keys(picture: Picture, e: Element) -> None:
+    picture.database.run(f"CREATE INDEX stage_{e}_key ON stage_{e} (c_idnumber)")
+    if picture.database.dialect.name == "postgresql":
+        picture.database.run(f"ANALYZE stage_{e}")
+
+
+def _index_matches(picture: Picture, e: Element) -> None:
+    picture.database.run(f"CREATE INDEX match_{e}_id ON match_{e} (id)")
+    if picture.database.dialect.name == "postgresql":
+        picture.database.run(f"ANALYZE match_{e}")
+
+
+def _unit_query(picture: Picture, staged: Staged) -> str:
+    e = staged.element
+    first = picture.database.next_ids(f"lz_{e}") - 1
+    parent, joins = "NULL", ""
+    if column := staged.column("parentidnumber"):
+        parent = _link(staged, column, f"coalesce(p.id, {first} + px.seq, -1)")
+        joins = _named(e, "p", cell(column))
+    return (
+        f"INSERT INTO match_{e} SELECT s.line, s.record, s.copy, s.c_idnumber, coalesce(u.id, {first} + s.seq), u.id, "
+        f"coalesce(u.managed, TRUE), s.goes = 1, coalesce(u.hidden_by_feed, FALSE), {parent}, u.parent_id "
+        f"FROM stage_{e} s LEFT JOIN lz_{e} u ON u.idnumber = s.c_idnumber{joins} ORDER BY s.line"
+    )
+
+
+def _user_query(picture: Picture, staged: Staged) -> str:
+    first = picture.database.next_ids("lz_user") - 1
+    links, joins = [], ""
+    for name in LINKS:
+        column = staged.column(name)
+        if column is None or column.refers_to is None:
+            links.append("NULL")
+            continue
+        alias = LINKS[name][0]
+        start = first if column.refers_to is Element.USER else picture.database.next_ids(f"lz_{column.refers_to}") - 1
+        links.append(_link(staged, column, f"coalesce({alias}.id, {start} + {alias}x.seq, -1)"))
+        joins += _named(column.refers_to, alias, cell(column))
+    return (
+        f"INSERT INTO match_user SELECT s.line, s.record, s.copy, s.c_idnumber, coalesce(u.id, {first} + s.seq), u.id, "
+        f"coalesce(u.managed, TRUE), s.goes = 1, coalesce(u.deleted OR u.suspended_by_feed, FALSE), "
+        f"{', '.join(links)}, j.org_id, j.pos_id, j.manager_id, j.appraiser_id "
+        f"FROM stage_user s LEFT JOIN lz_user u ON u.idnumber = s.c_idnumber{job_join(Element.USER)}{joins} ORDER BY s.line"
+    )
+
+
+def _link(staged: Staged, column: Column, target: str) -> str:
+    """SQL: NULL where the record says nothing, 0 where it wants no link, else whom it names (-1: nobody)."""
+    says = given(staged, column, standing="u.id IS NOT NULL")
+    return f"CASE WHEN s.goes = 1 OR NOT {says} THEN NULL WHEN s.{cell(column)} = '' THEN 0 ELSE {target} END"
+
+
+def _named(element: Element, alias: str, name: str) -> str:
+    """SQL: joins to whom a key names: `ALIAS` stands in the site, `ALIASx` is new in the file."""
+    key = f"NULLIF(s.{name}, '')"
+    return (
+        f" LEFT JOIN lz_{element} {alias} ON {alias}.idnumber = {key}"
+        f" LEFT JOIN stage_{element} {alias}x ON {alias}x.c_idnumber = {key} AND {alias}x.copy = 0"
+    )

@@ -1,0 +1,282 @@
+"""One run, top to bottom: take, read, check, plan, apply, report.
+
+Everything between reading and the mark "applied" is one transaction on one snapshot. What comes after the commit
+(archive, outbox) can be done again and is finished by the next run if this one is killed.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from lzsyncd.checks.catalogue import Finding
+from lzsyncd.checks.findings import FindingStore
+from lzsyncd.config import Site
+from lzsyncd.errors import ExitCode, LzsyncdError, NoSet, NotPermitted, TryAgain, Usage
+from lzsyncd.feed.elements import Element
+from lzsyncd.feed.stage import Staged, Stager
+from lzsyncd.intake.sets import FileSet, look
+from lzsyncd.intake.spool import Taken, set_hash, take
+from lzsyncd.ledger import runs
+from lzsyncd.ledger.runs import Status, iso
+from lzsyncd.progress import Progress, Silent
+from lzsyncd.report.after import after_commit, finish_interrupted
+from lzsyncd.sync.apply import apply
+from lzsyncd.sync.compare import stage_differing
+from lzsyncd.sync.going import find_going
+from lzsyncd.sync.match import match
+from lzsyncd.sync.picture import Picture
+from lzsyncd.sync.plan import Plan, make_plan
+from lzsyncd.sync.rounds import settle
+from lzsyncd.zone.database import Database, opened
+
+
+def clock() -> datetime:
+    """The time, aware. The one place that asks for it."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run is made.
+
+    Attributes:
+        dry_run: make the plan and roll it back.
+        trigger: who asked: `command`, `arrival`, `slot`, `page`.
+        progress: who watches.
+        clock: gives the time.
+    """
+
+    dry_run: bool = False
+    trigger: str = "command"
+    progress: Progress = field(default_factory=Silent)
+    clock: Callable[[], datetime] = clock
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a run ended; no value of a file is in it."""
+
+    run: str
+    status: Status
+    set_hash: str = ""
+    plan_hash: str = ""
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    findings: dict[str, int] = field(default_factory=dict)
+    exit_code: ExitCode = ExitCode.CLEAN
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `sync --json`."""
+        return {
+            "run": self.run,
+            "status": str(self.status),
+            "set_hash": self.set_hash,
+            "plan_hash": self.plan_hash,
+            "counts": self.counts,
+            "findings": self.findings,
+        }
+
+
+def sync_folder(site: Site, folder: Path, options: Options) -> list[Result]:
+    """Sync the sets of a folder, which stays as it is: the full set, then mended reject files.
+
+    Raises:
+        Usage: there is no such folder.
+        NoSet: it has no set.
+        TryAgain: another run holds the site, or the database is away.
+    """
+    sets = find_sets(site, folder)
+    with opened(site) as database:
+        first = runs.new_run_id(options.clock())
+        database.lock(first)
+        finish_interrupted(database, site)
+        results = []
+        for number, file_set in enumerate(sets):
+            run_id = first if not number else runs.new_run_id(options.clock())
+            results.append(Run(database, site, run_id, options).sync(file_set))
+        return results
+
+
+def find_sets(site: Site, folder: Path) -> tuple[FileSet, ...]:
+    """The sets in a folder, in the order in which they apply."""
+    enabled = tuple(e for e in Element if site.element(e).enabled)
+    try:
+        found = look(folder, enabled)
+    except (FileNotFoundError, NotADirectoryError):
+        raise Usage(f"There is no folder {folder}.") from None
+    except PermissionError:
+        raise NotPermitted(f"The folder {folder} may not be read.") from None
+    if not found.sets:
+        near = f" Close, but not the right name: {', '.join(found.near_misses)}." if found.near_misses else ""
+        wanted = ", ".join(e.file_name for e in enabled)
+        raise NoSet(f"There is no set in {folder}: none of {wanted}.{near}")
+    return found.sets
+
+
+class Run:
+    """One attempt to sync one set."""
+
+    def __init__(self, database: Database, site: Site, run_id: str, options: Options) -> None:
+        self.database, self.site, self.run_id, self.options = database, site, run_id, options
+        self.spool = site.folder / "spool" / run_id
+        self.findings = FindingStore(database)
+
+    def sync(self, file_set: FileSet) -> Result:
+        """Take the set, make the plan, apply it, report."""
+        options, database = self.options, self.database
+        kind = "dry-run" if options.dry_run else "sync"
+        runs.start(database, self.run_id, kind=kind, trigger=options.trigger, now=self._now())
+        try:
+            options.progress.stage("take")
+            taken = take(file_set, self.spool, self.site.max_file_size)
+            runs.move(database, self.run_id, Status.CHECKING)
+            with database.transaction():
+                result = self._in_transaction(file_set, taken)
+        except Exception as error:
+            self._fail(error)
+            raise
+        options.progress.stage("report")
+        after_commit(database, self.site, self.run_id)
+        return result
+
+    def _now(self) -> str:
+        return iso(self.options.clock())
+
+    def _in_transaction(self, file_set: FileSet, taken: list[Taken]) -> Result:
+        picture = self._read(file_set, taken)
+        missing = self._missing(file_set, picture)
+        plan: Plan | None = None
+        if not self.findings.fatal():
+            self.options.progress.stage("check")
+            match(picture)
+            find_going(picture)
+            settle(picture)
+            self.options.progress.stage("plan")
+            plan = make_plan(picture, self.run_id)
+        status = self._decide(plan, held=bool(missing) and self.site.incomplete == "hold")
+        if status in (Status.APPLIED, Status.UNCHANGED):
+            self.options.progress.stage("apply")
+            apply(picture)
+        elif plan is not None:
+            self.database.run("DELETE FROM sync_change WHERE run_id = ?", (self.run_id,))
+        return self._record(status, picture, plan, taken, missing)
+
+    def _read(self, file_set: FileSet, taken: list[Taken]) -> Picture:
+        """Every file into staging; the files that can't be read into findings."""
+        self.options.progress.stage("read")
+        self.findings.create_table()
+        files = {file.element: file for file in taken}
+        moment = self.options.clock()
+        staged = {e: self._stage(e, files.get(e)) for e in Element}
+        today = moment.astimezone(self.site.timezone).date().isoformat()
+        return Picture(self.database, staged, self.findings, self.options.progress, iso(moment), today)
+
+    def _stage(self, e: Element, file: Taken | None) -> Staged:
+        stager = Stager(self.database, self.site, e, self.site.element(e), self.findings, self.options.progress)
+        if file is None:
+            return stager.absent()
+        if file.finding is not None:
+            self.findings.add(file.finding)
+            self.findings.flush()
+            return stager.absent()
+        wide = not self.database.value(f"SELECT 1 FROM lz_{e} WHERE managed LIMIT 1")
+        staged = stager.read(file.path, file.name, wide=wide)
+        if staged.usable and not wide:
+            picture = Picture(self.database, {e: staged}, self.findings, self.options.progress, "", "")
+            stage_differing(picture, staged)
+        return staged
+
+    def _missing(self, file_set: FileSet, picture: Picture) -> list[str]:
+        """Files of enabled elements that the set does not have; a mended file needs no companions."""
+        if all(picture.staged[e].mended for e in file_set.files):
+            return []
+        missing = [e.file_name for e in Element if self.site.element(e).enabled and e not in file_set.files]
+        if missing:
+            severity = "fatal" if self.site.incomplete == "reject" else "warning"
+            self.findings.add(Finding("set.incomplete", detail=_listed(missing)), severity=severity)
+            self.findings.flush()
+        return missing
+
+    def _decide(self, plan: Plan | None, *, held: bool) -> Status:
+        if plan is None:
+            return Status.REJECTED
+        if self.options.dry_run:
+            return Status.CHECKED
+        if held:
+            return Status.HELD
+        return Status.APPLIED if plan.changed else Status.UNCHANGED
+
+    def _record(
+        self, status: Status, picture: Picture, plan: Plan | None, taken: list[Taken], missing: list[str]
+    ) -> Result:
+        """The run's own rows, in the transaction that they tell of."""
+        now, digest = self._now(), set_hash(taken)
+        plan_hash = plan.digest if plan else ""
+        counts = {e: numbers.as_dict() for e, numbers in plan.counts.items()} if plan else {}
+        self.findings.write(self.run_id, now)
+        runs.write_counts(self.database, self.run_id, counts.items())
+        self._write_files(picture, taken)
+        message = _message(status, missing)
+        runs.finish(self.database, self.run_id, status, now, set_hash=digest, plan_hash=plan_hash, message=message)
+        found = self.findings.counted()
+        held = bool(missing) and self.site.incomplete == "hold" and plan is not None
+        return Result(
+            self.run_id,
+            status,
+            digest,
+            plan_hash,
+            {str(e): numbers for e, numbers in counts.items()},
+            found,
+            _exit_code(status, found, held=held),
+        )
+
+    def _write_files(self, picture: Picture, taken: list[Taken]) -> None:
+        for file in taken:
+            staged = picture.staged[file.element]
+            self.database.run(
+                "INSERT INTO sync_file (run_id, element, name, size, sha256, records, header) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (self.run_id, file.element, file.name, file.size, file.sha256, staged.records, staged.header_json),
+            )
+
+    def _fail(self, error: Exception) -> None:
+        """Say that the run failed, where that can still be said."""
+        try:
+            runs.finish(self.database, self.run_id, Status.FAILED, self._now(), message=describe(error))
+        except Exception as second:
+            if not self.database.is_away(second):
+                raise error from second
+
+
+def _listed(names: list[str]) -> str:
+    return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'}"
+
+
+def _message(status: Status, missing: list[str]) -> str:
+    if status is Status.HELD:
+        return f'{_listed(missing)} missing. Deliver the set whole, or set incomplete = "sync".'
+    return ""
+
+
+def _exit_code(status: Status, found: dict[str, int], *, held: bool) -> ExitCode:
+    if status is Status.REJECTED:
+        return ExitCode.REJECTED
+    if held:
+        return ExitCode.HELD
+    return ExitCode.FINDINGS if found else ExitCode.CLEAN
+
+
+def describe(error: Exception) -> str:
+    """An error without the values a database puts into its text (law 8)."""
+    if isinstance(error, LzsyncdError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{type(error).__name__}: {error.strerror}."
+    state = getattr(error, "sqlstate", "") or ""
+    name = getattr(error, "sqlite_errorname", "") or state
+    return f"{type(error).__name__} {name}".strip() + "."
+
+
+def translate(error: Exception) -> Exception:
+    """A database that is away, as the exception that says so."""
+    return TryAgain("The database went away; nothing was changed.") if Database.is_away(error) else error

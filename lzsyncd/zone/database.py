@@ -1,0 +1,226 @@
+"""A site's database: opening, the run's lock, its one transaction, and the few ways SQL is run."""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import peewee
+from playhouse.migrations import Runner
+
+from lzsyncd.config import Site
+from lzsyncd.errors import LzsyncdError, NotPermitted, TryAgain
+from lzsyncd.zone.dialect import Dialect, PostgreSQL, Row, SQLite
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+HISTORY_TABLE = "lzsyncd_migration"
+LOCK_NAMESPACE = 0x6C7A73  # "lzs": the first half of the advisory lock's key
+MIN_SQLITE = (3, 40)
+
+RUN_SETTINGS = (
+    # work_mem holds the hash of a million keys; the costs let the comparing join run on two cores; compiling costs more
+    # than these queries take
+    "SET LOCAL work_mem = '128MB'",
+    "SET LOCAL maintenance_work_mem = '256MB'",
+    "SET LOCAL jit = off",
+    "SET LOCAL parallel_setup_cost = 0",
+    "SET LOCAL parallel_tuple_cost = 0",
+    "SET LOCAL synchronous_commit = on",
+)
+
+
+class Database:
+    """One open connection to a site's database."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.dialect: Dialect = SQLite() if site.database == "sqlite" else PostgreSQL()
+        self.peewee = _sqlite(site) if site.database == "sqlite" else _postgresql(site)
+        self._lock_file: int | None = None
+        try:
+            self.peewee.connect()
+        except peewee.OperationalError as error:
+            raise _away(site, error) from None
+        self.connection: Any = self.peewee.connection()  # type: ignore[no-untyped-call]
+
+    def close(self) -> None:
+        """Close the connection and give the run's lock back."""
+        self.peewee.close()
+        if self._lock_file is not None:
+            os.close(self._lock_file)
+            self._lock_file = None
+
+    # -- statements
+
+    def run(self, text: str, parameters: Sequence[Any] = ()) -> int:
+        """Run a statement with `?` placeholders; returns the number of rows it changed."""
+        return int(self._execute(text, parameters).rowcount)
+
+    def rows(self, text: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """All rows of a query that is known to be small."""
+        return list(self._execute(text, parameters).fetchall())
+
+    def value(self, text: str, parameters: Sequence[Any] = ()) -> Any:
+        """The first column of the first row, None without a row."""
+        row = self._execute(text, parameters).fetchone()
+        return row[0] if row else None
+
+    def stream(self, text: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
+        """The rows of a query without holding them all; nothing else may run meanwhile."""
+        return self.dialect.stream(self.connection, text, parameters)
+
+    def load(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """Write many rows into a staging table."""
+        self.dialect.load(self.connection, table, columns, rows)
+
+    def next_ids(self, table: str) -> int:
+        """The first id never given in a table, also not to a row that is gone. The caller holds the run's lock."""
+        last = self.value(self.dialect.last_id(table)) or 0
+        top = self.value(f"SELECT max(id) FROM {table}") or 0
+        return max(int(last), int(top)) + 1
+
+    def advance_ids(self, table: str) -> None:
+        """After explicit ids: move what gives the next one on."""
+        if statement := self.dialect.advance_ids(table):
+            self.value(statement)
+
+    def _execute(self, text: str, parameters: Sequence[Any]) -> Any:
+        if not parameters:
+            return self.connection.execute(text)
+        return self.connection.execute(self.dialect.statement(text), tuple(parameters))
+
+    # -- transactions and the lock
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """One durable transaction on one snapshot; rolled back when the block raises."""
+        self.run(self.dialect.begin())
+        try:
+            if isinstance(self.dialect, PostgreSQL):
+                for setting in RUN_SETTINGS:
+                    self.run(setting)
+            yield
+        except BaseException:
+            self._roll_back()
+            raise
+        self.run("COMMIT")
+
+    def _roll_back(self) -> None:
+        try:
+            self.run("ROLLBACK")
+        except Exception as error:
+            if not self.is_away(error):
+                raise
+
+    @staticmethod
+    def is_away(error: BaseException) -> bool:
+        """Whether an error says that the database is not reachable or is locked, so that trying again helps."""
+        return (
+            isinstance(error, sqlite3.OperationalError)
+            and "locked" in str(error)
+            or (
+                type(error).__name__ in ("OperationalError", "AdminShutdown", "InterfaceError", "ConnectionTimeout")
+                and not isinstance(error, sqlite3.OperationalError)
+            )
+        )
+
+    def lock(self, run_id: str) -> None:
+        """Take the site's run lock for the life of this connection.
+
+        Raises:
+            TryAgain: another run holds it; the text says which.
+        """
+        if isinstance(self.dialect, PostgreSQL):
+            self._lock_advisory(run_id)
+        else:
+            self._lock_file = _lock_file(self.site, run_id)
+
+    def _lock_advisory(self, run_id: str) -> None:
+        """A session lock taken before the transaction: taken inside, its snapshot would be older than the lock."""
+        self.run("SELECT set_config('application_name', ?, false)", (f"lzsyncd {run_id}",))
+        schema = "hashtext(current_schema())"
+        if self.value(f"SELECT pg_try_advisory_lock({LOCK_NAMESPACE}, {schema})"):
+            return
+        holder = self.value(
+            "SELECT a.application_name || ', process ' || a.pid FROM pg_locks l JOIN pg_stat_activity a USING (pid) "
+            f"WHERE l.locktype = 'advisory' AND l.granted AND l.classid::bigint = {LOCK_NAMESPACE} "
+            "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+        raise TryAgain(f"Another run of site {self.site.name} holds the lock: {holder or 'it has just ended'}.")
+
+    # -- schema
+
+    def migrations(self) -> Runner:
+        """The runner of the schema's migrations."""
+        return Runner(self.peewee, str(MIGRATIONS), table_name=HISTORY_TABLE)
+
+    def migrate(self) -> list[str]:
+        """Bring the schema up to date; returns the names of the migrations applied."""
+        return list(self.migrations().up())
+
+    def pending(self) -> list[str]:
+        """Names of migrations not applied yet."""
+        return [m.name for m in self.migrations().status() if m.applied is None]
+
+
+@contextmanager
+def opened(site: Site) -> Iterator[Database]:
+    """A site's database with its schema up to date, closed at the end.
+
+    Raises:
+        TryAgain: the database is not reachable.
+        NotPermitted: the site's folder may not be written.
+    """
+    database = Database(site)
+    try:
+        if database.pending():
+            database.migrate()
+        yield database
+    finally:
+        database.close()
+
+
+def _sqlite(site: Site) -> peewee.SqliteDatabase:
+    if sqlite3.sqlite_version_info < MIN_SQLITE:
+        raise LzsyncdError(f"SQLite {sqlite3.sqlite_version} is too old: lzsyncd needs 3.40 or newer.")
+    try:
+        site.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except PermissionError:
+        raise NotPermitted(f"The folder of site {site.name} can't be made: {site.folder}.") from None
+    # SQLite's temporary files hold people's data and may be large: in the site's folder, not in a memory file system
+    os.environ["SQLITE_TMPDIR"] = str(site.folder)
+    return peewee.SqliteDatabase(
+        str(site.folder / "zone.db"),
+        timeout=10,
+        check_same_thread=True,
+        pragmas={"journal_mode": "wal", "synchronous": "full", "temp_store": "file", "cache_size": -16_384},
+    )
+
+
+def _postgresql(site: Site) -> peewee.PostgresqlDatabase:
+    password = site.password.reveal() if site.password else None
+    secret: dict[str, Any] = {"password": password} if password else {}
+    return peewee.PostgresqlDatabase(site.database, prefer_psycopg3=True, connect_timeout=10, **secret)
+
+
+def _away(site: Site, error: Exception) -> LzsyncdError:
+    if isinstance(error.__cause__, sqlite3.OperationalError) and "unable to open" in str(error):
+        return NotPermitted(f"The database of site {site.name} can't be opened: {site.folder / 'zone.db'}.")
+    return TryAgain(f"The database of site {site.name} is not reachable.")
+
+
+def _lock_file(site: Site, run_id: str) -> int:
+    path = site.folder / "zone.lock"
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.pread(handle, 200, 0).decode(errors="replace").strip()
+        os.close(handle)
+        raise TryAgain(f"Another run of site {site.name} holds the lock: {holder}.") from None
+    os.ftruncate(handle, 0)
+    os.pwrite(handle, f"lzsyncd {run_id}, process {os.getpid()}".encode(), 0)
+    return handle

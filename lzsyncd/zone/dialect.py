@@ -1,0 +1,242 @@
+"""Where SQLite and PostgreSQL differ. Everything else in lzsyncd is one SQL for both.
+
+The common subset is that of SQLite ≥ 3.40 and PostgreSQL ≥ 15: `UPDATE … FROM`, recursive CTEs, `IS DISTINCT FROM`,
+`TRUE`/`FALSE`, partial and expression indexes, `->` and `->>` on JSON. Placeholders are written `?`.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Protocol
+
+Row = tuple[Any, ...]
+
+BATCH = 2_000  # rows fetched at a time; a few hundred KiB
+
+UNIT_SEPARATOR = "\x1f"  # joins the cells of a staged record; refused inside cells (`record.control`)
+MAX_ARGUMENTS = 90  # of an SQLite function, which takes 100
+_HALF = 1 << 64
+
+
+class Dialect(Protocol):
+    """What the engine needs from a database beyond plain SQL."""
+
+    name: str
+
+    def begin(self) -> str:
+        """Open the run's one transaction: everything in it sees one snapshot."""
+
+    def statement(self, text: str) -> str:
+        """The text with this driver's placeholders."""
+
+    def temporary(self, name: str, columns: str) -> str:
+        """Make a staging table, gone with the transaction or connection."""
+
+    def select_into(self, name: str, query: str) -> str:
+        """Make a staging table of a query's rows."""
+
+    def load(self, connection: Any, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """Write many rows of text and integers into a staging table."""
+
+    def stream(self, connection: Any, query: str, parameters: Sequence[Any]) -> Iterator[Row]:
+        """The rows of a query without holding them all. Nothing else may run on the connection meanwhile."""
+
+    def joined(self, expressions: Sequence[str]) -> str:
+        """One text of all expressions, NULL as '', with `UNIT_SEPARATOR` between them."""
+
+    def member(self, document: str, name: str, *, raw: bool) -> str:
+        """A member of the JSON object `custom` as text: a string's characters, or with `raw` its JSON text."""
+
+    def merged(self, document: str, patch: str) -> str:
+        """A JSON object with another's members put over it; null takes a member away (RFC 7396, flat)."""
+
+    def quoted(self, text: str) -> str:
+        """A text expression as a JSON string."""
+
+    def octets(self, text: str) -> str:
+        """The length of a text in bytes."""
+
+    def last_id(self, table: str) -> str:
+        """A query for the last id ever given in a table."""
+
+    def advance_ids(self, table: str) -> str:
+        """A statement after ids were given explicitly, so that none is given twice ("" where none is needed)."""
+
+    def index_definitions(self, table: str) -> str:
+        """A query for (name, statement) of the secondary indexes of a table."""
+
+    def digest(self, connection: Any, query: str, parameters: Sequence[Any]) -> str:
+        """A digest of the rows of a one-column query, whatever their order."""
+
+
+class SQLite:
+    """SQLite ≥ 3.40 through the standard library."""
+
+    name = "sqlite"
+
+    def begin(self) -> str:
+        """IMMEDIATE: a deferred transaction that reads first fails at its first write under a second writer."""
+        return "BEGIN IMMEDIATE"
+
+    def statement(self, text: str) -> str:
+        return text
+
+    def temporary(self, name: str, columns: str) -> str:
+        return f"CREATE TEMP TABLE {name} ({columns})"
+
+    def select_into(self, name: str, query: str) -> str:
+        return f"CREATE TEMP TABLE {name} AS {query}"
+
+    def load(self, connection: Any, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        marks = ", ".join("?" * len(columns))
+        connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)
+
+    def stream(self, connection: Any, query: str, parameters: Sequence[Any]) -> Iterator[Row]:
+        yield from connection.execute(query, parameters)
+
+    def joined(self, expressions: Sequence[str]) -> str:
+        """`printf` joins faster than `||` (measured: 1.5 s against 2.6 s a million rows), and reads NULL as ''."""
+        parts = []
+        for start in range(0, len(expressions), MAX_ARGUMENTS):
+            some = expressions[start : start + MAX_ARGUMENTS]
+            parts.append(f"printf('{UNIT_SEPARATOR.join(['%s'] * len(some))}', {', '.join(some)})")
+        return f" || '{UNIT_SEPARATOR}' || ".join(parts)
+
+    def member(self, document: str, name: str, *, raw: bool) -> str:
+        return f"({document} {'->' if raw else '->>'} '{name}')"
+
+    def merged(self, document: str, patch: str) -> str:
+        return f"json_patch({document}, {patch})"
+
+    def quoted(self, text: str) -> str:
+        return f"json_quote({text})"
+
+    def octets(self, text: str) -> str:
+        return f"length(CAST({text} AS BLOB))"
+
+    def last_id(self, table: str) -> str:
+        return f"SELECT seq FROM sqlite_sequence WHERE name = '{table}'"
+
+    def advance_ids(self, table: str) -> str:  # noqa: ARG002 AUTOINCREMENT follows explicit ids by itself
+        return ""
+
+    def index_definitions(self, table: str) -> str:
+        return f"SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = '{table}' AND sql IS NOT NULL"
+
+    def digest(self, connection: Any, query: str, parameters: Sequence[Any]) -> str:
+        sums = [0, 0]
+        for (text,) in self.stream(connection, query, parameters):
+            half = hashlib.sha256(text.encode()).digest()
+            sums[0] += int.from_bytes(half[:8], signed=True)
+            sums[1] += int.from_bytes(half[8:16], signed=True)
+        return _digest_of(sums)
+
+
+class PostgreSQL:
+    """PostgreSQL ≥ 15 through psycopg 3."""
+
+    name = "postgresql"
+
+    def begin(self) -> str:
+        return "BEGIN ISOLATION LEVEL REPEATABLE READ"
+
+    def statement(self, text: str) -> str:
+        return text.replace("%", "%%").replace("?", "%s")
+
+    def temporary(self, name: str, columns: str) -> str:
+        """UNLOGGED, not TEMP: only then may a query run in parallel; rolled back with the run's transaction."""
+        collated = columns.replace("TEXT", 'TEXT COLLATE "C"')
+        return f"CREATE UNLOGGED TABLE {name} ({collated})"
+
+    def select_into(self, name: str, query: str) -> str:
+        """The one way in which a query that writes may read in parallel."""
+        return f"CREATE UNLOGGED TABLE {name} AS {query}"
+
+    def load(self, connection: Any, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
+            for block in _copy_blocks(rows):
+                copy.write(block)
+
+    def stream(self, connection: Any, query: str, parameters: Sequence[Any]) -> Iterator[Row]:
+        with connection.cursor(name="lzsyncd_stream") as cursor:
+            cursor.itersize = BATCH
+            cursor.execute(self.statement(query), parameters)
+            yield from cursor
+
+    def joined(self, expressions: Sequence[str]) -> str:
+        return (
+            "("
+            + f" || '{UNIT_SEPARATOR}' || ".join(f"coalesce(({e})::text, '')" for e in expressions)
+            + ') COLLATE "C"'
+        )
+
+    def member(self, document: str, name: str, *, raw: bool) -> str:
+        return f"({document}::json {'->' if raw else '->>'} '{name}')" + ("::text" if raw else "")
+
+    def merged(self, document: str, patch: str) -> str:
+        return f"jsonb_strip_nulls({document}::jsonb || ({patch})::jsonb)::text"
+
+    def quoted(self, text: str) -> str:
+        return f"to_json({text})::text"
+
+    def octets(self, text: str) -> str:
+        return f"octet_length({text})"
+
+    def last_id(self, table: str) -> str:
+        return f"SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {table}_id_seq"
+
+    def advance_ids(self, table: str) -> str:
+        return (
+            f"SELECT setval('{table}_id_seq', greatest((SELECT max(id) FROM {table}), "
+            f"(SELECT last_value FROM {table}_id_seq)))"
+        )
+
+    def index_definitions(self, table: str) -> str:
+        return (
+            "SELECT i.indexname, i.indexdef FROM pg_indexes i WHERE i.schemaname = current_schema() "
+            f"AND i.tablename = '{table}' AND i.indexname NOT LIKE '%_pkey'"
+        )
+
+    def digest(self, connection: Any, query: str, parameters: Sequence[Any]) -> str:
+        half = "('x' || encode(substr(h, {}, 8), 'hex'))::bit(64)::bigint"
+        found = connection.execute(
+            self.statement(
+                f"SELECT coalesce(sum({half.format(1)}), 0), coalesce(sum({half.format(9)}), 0) "
+                f"FROM (SELECT sha256(convert_to(t, 'UTF8')) AS h FROM ({query}) AS q (t)) AS d"
+            ),
+            parameters,
+        )
+        return _digest_of([int(part) for part in found.fetchone()])
+
+
+def _digest_of(sums: Sequence[int]) -> str:
+    """Sums of hashes do not depend on order: shuffling a file gives the same digest (law 5)."""
+    return hashlib.sha256("/".join(str(part % _HALF) for part in sums).encode()).hexdigest()
+
+
+def _copy_blocks(rows: Iterable[Sequence[Any]]) -> Iterator[bytes]:
+    block: list[str] = []
+    for row in rows:
+        try:
+            block.append(_CELL.join(row))
+        except TypeError:  # numbers, None
+            block.append(_CELL.join(_NULL if value is None else str(value) for value in row))
+        if len(block) >= BATCH:
+            yield _copy_text(block)
+            block = []
+    if block:
+        yield _copy_text(block)
+
+
+def _copy_text(block: list[str]) -> bytes:
+    """COPY's text format: what it gives a meaning to is escaped once per block, not per cell."""
+    text = _LINE.join(block)
+    for plain, escaped in (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r")):
+        if plain in text:
+            text = text.replace(plain, escaped)
+    for mark, meaning in ((_LINE, "\n"), (_CELL, "\t"), (_NULL, "\\N")):
+        text = text.replace(mark, meaning)
+    return (text + "\n").encode()
+
+
+# stand-ins while a block is put together; cells with control characters are refused (`record.control`)
+_LINE, _CELL, _NULL = "\x1c", "\x1d", "\x1b"

@@ -1,0 +1,54 @@
+"""The benchmark itself: it measures what it says, and says so when there is nothing to measure."""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.bench import __main__ as bench
+from tests.bench.memory import PeakMemory, memory_of_tree
+from tests.bench.programs import ProgramFailed, make_site, run_sync
+
+CHILD = "import time; block = b'x' * (70 << 20); time.sleep(0.3)"
+PARENT = f"""
+import subprocess, sys
+block = b'x' * (60 << 20)
+subprocess.run([sys.executable, "-c", {CHILD!r}], check=True)
+"""
+
+
+@pytest.fixture
+def open_folder():
+    """A folder that PostgreSQL's account may enter; pytest's own are private."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_the_floor_runs_on_both_databases(open_folder, monkeypatch, capsys, database):
+    options = ["--users", "300", "--database", database, "--floor-only", "--shuffled", "--folder", str(open_folder)]
+    monkeypatch.setattr(sys, "argv", ["bench", *options])
+    assert bench.main() == 0
+    lines = capsys.readouterr().out.splitlines()[1:]
+    for line, work in zip(lines, bench.WORKS, strict=False):
+        assert line.startswith(database)
+        assert work.name in line
+    assert len(list(filter(None, lines))) == len(bench.WORKS)
+    assert not list(open_folder.iterdir())
+
+
+def test_the_memory_of_a_process_includes_its_children():
+    with subprocess.Popen([sys.executable, "-c", PARENT]) as process, PeakMemory(process.pid, 0.01) as watch:
+        process.wait()
+    assert 130 < watch.peak.pss < watch.peak.rss < 200
+    assert memory_of_tree(process.pid) == (0, 0)
+
+
+def test_a_command_that_fails_is_told_with_its_last_words(tmp_path):
+    configuration = make_site(tmp_path, "no such database")
+    with pytest.raises(ProgramFailed, match=r"(?s)sync bench .*ended with \d+:\n.+"):
+        run_sync(configuration, tmp_path)

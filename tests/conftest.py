@@ -1,0 +1,73 @@
+"""Fresh databases for the tests: SQLite in the test's own folder, PostgreSQL from one cluster a session.
+
+Each test that asks for `database` runs twice, once on either. The schema is migrated once a session and copied.
+"""
+
+import itertools
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lzsyncd.config import Site
+from lzsyncd.zone.database import opened
+
+from .postgres import Cluster
+
+TEMPLATE = "lzsyncd_template"
+DATABASES = ("sqlite", "postgresql")
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """One PostgreSQL server for the session (for each worker of pytest-xdist), with a migrated template database."""
+    with Cluster() as server:
+        with opened(replace(Site.standard("template"), database=server.create_database(TEMPLATE))):
+            pass
+        yield server
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite database, to be copied."""
+    site = Site.standard("template", tmp_path_factory.mktemp("sqlite"))
+    with opened(site):
+        pass
+    return site.folder / "zone.db"
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(params=DATABASES)
+def database(request: pytest.FixtureRequest) -> Callable[[Path], str]:
+    """Makes a fresh, migrated database for a site.
+
+    Takes the site's folder (where `zone.db` is); returns what the configuration's key `database` says.
+    """
+    if request.param == "sqlite":
+        return _copies_of(request.getfixturevalue("migrated_sqlite"))
+    return _copies_in(request)
+
+
+def _copies_of(migrated: Path) -> Callable[[Path], str]:
+    def make(folder: Path) -> str:
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(migrated, folder / "zone.db")
+        return "sqlite"
+
+    return make
+
+
+def _copies_in(request: pytest.FixtureRequest) -> Callable[[Path], str]:
+    server: Cluster = request.getfixturevalue("cluster")
+
+    def make(_folder: Path) -> str:
+        name = f"site_{next(_numbers)}"
+        url = server.create_database(name, template=TEMPLATE)
+        request.addfinalizer(lambda: server.drop_database(name))
+        return url
+
+    return make
