@@ -53,11 +53,9 @@ class Links:
 
 def check_cycles(picture: Picture, links: Links, number: int, severity: Severity) -> None:
     """Tell every member of a circle whose link this set changes; the others keep quiet."""
-    picture.database.run("DROP TABLE IF EXISTS edge")
     picture.table("edge", "id BIGINT PRIMARY KEY, up BIGINT")
     if not _gather(picture, links, number):
         return
-    picture.database.run("DROP TABLE IF EXISTS circle")
     picture.table("circle", "id BIGINT, detail TEXT")
     found = list(_circles(_left(picture)))
     rows = [(str(member), path) for circle in found for member, path in _paths(picture, links, circle)]

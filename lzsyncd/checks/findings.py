@@ -43,7 +43,7 @@ class FindingStore:
 
     def create_table(self) -> None:
         """Make the staging table."""
-        self._database.run(self._database.dialect.temporary("finding", _TABLE))
+        self._database.table("finding", _TABLE)
 
     def add(self, finding: Finding, *, severity: str = "", round_number: int = 0) -> None:
         """Keep a finding; written with the next `flush`."""
@@ -86,8 +86,7 @@ class FindingStore:
         """Number and word the findings and write them to the error table; `caused_by` points at the root cause."""
         database = self._database
         first = database.next_ids("sync_error")
-        _drop_old(database)
-        database.run(database.dialect.temporary("told", f"id INTEGER, {_TABLE}"))
+        database.table("told", f"id INTEGER, {_TABLE}")
         names = ", ".join(COLUMNS)
         database.run(
             f"INSERT INTO told (id, {names}) SELECT {first} - 1 + row_number() OVER "
@@ -108,10 +107,6 @@ class FindingStore:
         """How many warnings an element has."""
         query = "SELECT count(*) FROM finding WHERE severity = 'warning' AND element = ?"
         return int(self._database.value(query, (element,)))
-
-
-def _drop_old(database: Database) -> None:
-    database.run("DROP TABLE IF EXISTS told")
 
 
 def _columns(table: str) -> tuple[str, ...]:

@@ -48,7 +48,6 @@ def refuse_held(picture: Picture, e: Element) -> int:
     database = picture.database
     if not database.value(f"SELECT 1 FROM going_{e} LIMIT 1"):
         return 0
-    database.run("DROP TABLE IF EXISTS held")
     picture.table("held", "id BIGINT PRIMARY KEY, detail TEXT")
     database.run(f"INSERT INTO held SELECT id, min(detail) FROM ({_children(e)} UNION ALL {_people(e)}) h GROUP BY id")
     while database.run(

@@ -48,7 +48,6 @@ def _claim(picture: Picture, staged: Staged, column: Column) -> None:
     """Fill `claim_COLUMN`: records that come to a value they do not have now, or come back from deletion with it."""
     e, database = staged.element, picture.database
     name = f"claim_{e}_{column.name}"
-    database.run(f"DROP TABLE IF EXISTS {name}")
     picture.table(name, "line INTEGER PRIMARY KEY, record INTEGER, idnumber TEXT, id BIGINT, value TEXT, cell TEXT")
     if column.kind is Kind.EMAIL:
         _fold_addresses(picture, staged)
@@ -166,7 +165,6 @@ def _code(column: Column, what: str) -> str:
 def _fold_addresses(picture: Picture, staged: Staged) -> None:
     """Fill `folded` with the addresses that SQL cannot fold: `lower()` knows ASCII only, on both databases."""
     database = picture.database
-    database.run("DROP TABLE IF EXISTS folded")
     picture.table("folded", "value TEXT PRIMARY KEY, fold TEXT")
     octets = database.dialect.octets
     queries = [f"SELECT email AS t FROM lz_user WHERE NOT deleted AND length(email) <> {octets('email')}"]

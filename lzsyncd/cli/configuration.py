@@ -2,6 +2,7 @@
 
 # ruff: noqa: PLC0415 a command loads what it needs when it runs: help stays fast
 
+from contextlib import closing
 from typing import Annotated
 
 import typer
@@ -44,11 +45,14 @@ def migrate(
     """
     from lzsyncd.cli.choice import chosen_site, configuration
     from lzsyncd.cli.output import say, say_json
-    from lzsyncd.zone.database import migrated
+    from lzsyncd.zone.database import Database
 
     config = configuration(context)
-    chosen = [chosen_site(config, site)] if site else list(config.sites.values())
-    applied = {one.name: migrated(one) for one in chosen}
+    applied = {}
+    for one in [chosen_site(config, site)] if site else config.sites.values():
+        with closing(Database(one)) as database:
+            database.lock("migrate")
+            applied[one.name] = database.migrate()
     if as_json:
         say_json([{"site": name, "applied": names} for name, names in applied.items()])
         return

@@ -82,6 +82,13 @@ def say_json_list(rows: Iterable[Any]) -> None:
     say("]" if separator == "," else "[]")
 
 
+def say_json_with(document: dict[str, Any], name: str, rows: Iterable[Any]) -> None:
+    """One JSON object with one more member: a list, written as its rows come."""
+    say(f"{_json(document, indent=2).removesuffix(chr(10) + '}')},\n  {_json(name)}:")
+    say_json_list(rows)
+    say("}")
+
+
 def _json(value: Any, *, indent: int | None = None) -> str:
     return json.dumps(value, ensure_ascii=False, indent=indent).translate(_C1_CONTROLS)
 

@@ -2,27 +2,15 @@
 
 # ruff: noqa: PLC0415 a command loads what it needs when it runs: help stays fast
 
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from lzsyncd.cli.options import JsonOption, LimitOption, SiteOption, examples
 from lzsyncd.errors import ExitCode, Usage
 
-if TYPE_CHECKING:
-    from lzsyncd.config import Site
-    from lzsyncd.sync.run import Result
-    from lzsyncd.zone.database import Database
-
-WORST_FIRST = (
-    ExitCode.FAILED,
-    ExitCode.TRY_AGAIN,
-    ExitCode.REJECTED,
-    ExitCode.HELD,
-    ExitCode.FINDINGS,
-    ExitCode.CLEAN,
-)
 FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="The folder.", show_default=False)]
 
 
@@ -56,15 +44,16 @@ def check(
     an element whose file is not there is not judged. Nothing is kept.
     """
     from lzsyncd.cli.choice import chosen_site, configuration
+    from lzsyncd.cli.results import show_checked, worst
     from lzsyncd.cli.watching import watching
     from lzsyncd.sync.check import checked
 
     settings = chosen_site(configuration(context), site) if site else None
-    with watching(folder) as progress, checked(folder, settings, progress) as found:
-        progress.close()
-        for result in found.results:
-            _tell_checked(found.database, result)
-    return _worst(found.results)
+    with ExitStack() as until_told:
+        with watching(folder) as progress:
+            found = until_told.enter_context(checked(folder, settings, progress))
+        show_checked(found, limit, as_json=as_json)
+    return worst(found.results)
 
 
 def sync(
@@ -82,3 +71,34 @@ def sync(
 
     The summary goes to standard output and names no value of a file; the log goes to standard error.
     """
+    from lzsyncd.cli.choice import chosen_site, configuration
+    from lzsyncd.cli.results import show_results, worst
+    from lzsyncd.cli.running import logged_sync, start_log
+    from lzsyncd.cli.watching import watching
+    from lzsyncd.sync.run import Options
+
+    config = configuration(context)
+    chosen = chosen_site(config, site)
+    if folder is None:
+        raise Usage("Name the folder that holds the set: --from DIR.")
+    start_log(config, as_json=as_json)
+    with watching(folder) as progress:
+        results = logged_sync(chosen, folder, Options(dry_run=dry_run, progress=progress))
+    show_results(chosen, results, as_json=as_json)
+    return worst(results)
+
+
+def sample(context: typer.Context, folder: FolderArgument, site: SiteOption = None) -> None:
+    """Write example files with every column a site takes, and a page that explains them.
+
+    Without a configuration the columns are those that every site takes. Nothing that is there is overwritten.
+    """
+    from lzsyncd.cli.choice import chosen_site, configuration
+    from lzsyncd.cli.output import say
+    from lzsyncd.config import Site
+    from lzsyncd.feed.sample import write_sample
+
+    has_config = site or context.obj.exists()
+    settings = chosen_site(configuration(context), site) if has_config else Site.standard("example")
+    for path in write_sample(folder, settings):
+        say(str(path))

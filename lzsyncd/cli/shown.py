@@ -5,11 +5,13 @@
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
 
 from lzsyncd.checks.catalogue import CATALOGUE
 from lzsyncd.cli.output import Heading, is_terminal, note, number, say, say_table, visible, whole
+from lzsyncd.config import Site
 from lzsyncd.ledger.queries import Change, CodeCount, RunSummary, Step, Told
 
 SHOWN = 50  # rows of a listing that a terminal shows unless it is told otherwise
@@ -66,10 +68,51 @@ RUN_HEADINGS = (
 )
 
 
-def show_runs(found: Sequence[tuple[str, RunSummary]], *, with_site: bool) -> None:
-    """Runs of one site, or of several; an element's counts added up."""
+def show_runs(found: Sequence[tuple[str, RunSummary]], *, with_site: bool) -> int:
+    """Runs of one site, or of several, an element's counts added up; returns how many there were."""
     headings = [whole("site"), *RUN_HEADINGS] if with_site else RUN_HEADINGS
-    say_table(headings, [[site, *_run_row(run)] if with_site else _run_row(run) for site, run in found])
+    return say_table(headings, [[site, *_run_row(run)] if with_site else _run_row(run) for site, run in found])
+
+
+def show_run(site: Site, run: RunSummary, codes: Sequence[CodeCount]) -> None:
+    """All about one run but its findings and changes one by one."""
+    outbox = site.outbox / run.run
+    show_pairs(
+        (
+            ("run", run.run),
+            ("site", site.name),
+            ("kind", f"{run.kind}, by {run.trigger}"),
+            ("status", run.status),
+            ("message", run.message),
+            ("started", moment(run.started_at) + " UTC"),
+            ("ended", _ended(run)),
+            ("set", run.set_hash),
+            ("plan", run.plan_hash),
+            ("report", str(outbox) if outbox.is_dir() else ""),
+        )
+    )
+    if run.files:
+        say()
+        _show_files(run)
+    if run.counts:
+        say()
+        show_counts(run.counts)
+    if codes:
+        say()
+        show_codes(codes)
+
+
+def _ended(run: RunSummary) -> str:
+    """When a run ended, and how long it took."""
+    if not run.finished_at:
+        return ""
+    took = datetime.fromisoformat(run.finished_at) - datetime.fromisoformat(run.started_at)
+    return f"{moment(run.finished_at)} UTC, after {took.total_seconds():.1f} s"
+
+
+def _show_files(run: RunSummary) -> None:
+    headings = (whole("file"), number("records"), number("bytes"))
+    say_table(headings, [[file["name"], file["records"], file["size"]] for file in run.files])
 
 
 def _run_row(run: RunSummary) -> list[str | int]:

@@ -173,7 +173,6 @@ class Stager:
 
     def _create_tables(self) -> None:
         e = self.element
-        temporary = self.database.dialect.temporary
         cells = "".join(f", {cell(column)} TEXT" for column in self.staged.columns or COLUMNS[e][:1])
         own = "line INTEGER PRIMARY KEY" if self.database.dialect.name == "sqlite" else "line INTEGER"
         for name, columns in (
@@ -182,7 +181,7 @@ class Stager:
             (f"suspect_{e}", "column_name TEXT, value TEXT"),
             (f"present_{e}", "idnumber TEXT"),
         ):
-            self.database.run(temporary(name, columns))
+            self.database.table(name, columns)
 
     def _stage(
         self, batches: Iterator[Batch], check: ValueCheck, header: Header, suspects: dict[str, Suspects]

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -65,15 +64,6 @@ class Cause:
     severity: str
     message: str
     behind: int
-
-
-class Action(StrEnum):
-    """What became of a record."""
-
-    CREATED = "created"
-    UPDATED = "updated"
-    REVIVED = "revived"
-    REMOVED = "removed"
 
 
 class Told(NamedTuple):
@@ -268,7 +258,7 @@ def changes(
     run_id: str,
     *,
     element: Element | None = None,
-    action: Action | None = None,
+    action: str = "",
     field: str = "",
     limit: int = 0,
 ) -> Iterator[Change]:

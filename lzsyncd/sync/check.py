@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 from lzsyncd.config import ElementConfig, Site
 from lzsyncd.feed.elements import MENDED_MARK, Column, Element, Home, Kind
-from lzsyncd.intake.sets import FileSet
+from lzsyncd.intake.sets import FileSet, look
 from lzsyncd.ledger.runs import new_run_id
 from lzsyncd.progress import Progress
 from lzsyncd.sync.run import Options, Result, Run, find_sets
@@ -29,10 +29,12 @@ class Checked:
     Attributes:
         database: the ledger with the findings.
         results: a result for each set, in the order in which they would apply.
+        near_misses: names of files that come close to those of a set.
     """
 
     database: Database
     results: list[Result]
+    near_misses: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +75,7 @@ def checked(folder: Path, site: Site | None, progress: Progress) -> Iterator[Che
                 options = Options(dry_run=number == len(sets), progress=progress)
                 run = Run(database, empty, new_run_id(options.clock()), options)
                 results.append(run.sync(file_set))
-            yield Checked(database, results)
+            yield Checked(database, results, look(folder, ()).near_misses)
 
 
 def _empty_site(site: Site | None, sets: tuple[FileSet, ...], folder: Path) -> Site:

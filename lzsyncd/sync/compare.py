@@ -15,7 +15,7 @@ BLOCK = 20_000  # candidates taken to columns at a time
 def stage_differing(picture: Picture, staged: Staged) -> None:
     """Copy those records of `seen_E` that may change something into `stage_E`."""
     e, database = staged.element, picture.database
-    database.run(database.dialect.select_into(f"differs_{e}", _differing(picture, staged)))
+    database.table_of(f"differs_{e}", _differing(picture, staged))
     _add_duplicates(picture, e)
     columns = ["line", "record", "seq", "goes", *(cell(column) for column in staged.columns)]
     after, seq = 0, 0

@@ -56,7 +56,7 @@ class Picture:
 
     def table(self, name: str, columns: str) -> None:
         """Make a table of this run."""
-        self.database.run(self.database.dialect.temporary(name, columns))
+        self.database.table(name, columns)
 
 
 def accepted(element: Element, alias: str = "m") -> str:

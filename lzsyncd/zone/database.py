@@ -40,6 +40,7 @@ class Database:
         self.dialect: Dialect = SQLite() if site.database == "sqlite" else PostgreSQL()
         self.peewee = _sqlite(site) if site.database == "sqlite" else _postgresql(site)
         self._lock_file: int | None = None
+        self._staging: dict[str, None] = {}
         try:
             self.peewee.connect()
         except peewee.OperationalError as error:
@@ -92,6 +93,28 @@ class Database:
             return self.connection.execute(text)
         return self.connection.execute(self.dialect.statement(text), tuple(parameters))
 
+    # -- the tables of a run
+
+    def table(self, name: str, columns: str) -> None:
+        """Make a staging table, empty; it is gone when the transaction ends. Making it again empties it."""
+        self._forget(name)
+        self.run(self.dialect.temporary(name, columns))
+
+    def table_of(self, name: str, query: str) -> None:
+        """Make a staging table of the rows of a query."""
+        self._forget(name)
+        self.run(self.dialect.select_into(name, query))
+
+    def _forget(self, name: str) -> None:
+        if name in self._staging:
+            self.run(f"DROP TABLE {name}")
+        self._staging[name] = None
+
+    def _drop_staging(self) -> None:
+        for name in self._staging:
+            self.run(f"DROP TABLE {name}")
+        self._staging.clear()
+
     # -- transactions and the lock
 
     @contextmanager
@@ -103,7 +126,9 @@ class Database:
                 for setting in RUN_SETTINGS:
                     self.run(setting)
             yield
+            self._drop_staging()
         except BaseException:
+            self._staging.clear()
             self._roll_back()
             raise
         self.run("COMMIT")
