@@ -1,4 +1,6 @@
-"""The program `lzsyncd`, also `python -m lzsyncd`."""
+"""The program `lzsyncd`, also `python -m lzsyncd`: every way it may end, as a sentence and an exit code."""
+
+# ruff: noqa: PLC0415 what only a failure needs is loaded when something fails
 
 import sys
 from collections.abc import Sequence
@@ -8,10 +10,10 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 from lzsyncd.cli.app import app
-from lzsyncd.cli.output import close_quietly, is_terminal, note, prepare
+from lzsyncd.cli.output import flush, is_terminal, note, prepare
 from lzsyncd.errors import ExitCode, LzsyncdError
 
-INTERRUPTED = 130  # what a shell says of a program that was ended by Ctrl-C
+INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,29 +26,59 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code.
     """
     prepare()
-    code = _run(sys.argv[1:] if arguments is None else arguments)
-    close_quietly()
+    code = _run(list(sys.argv[1:] if arguments is None else arguments))
+    flush()
     return code
 
 
-def _run(arguments: Sequence[str]) -> int:
+def _run(arguments: list[str]) -> int:
     try:
-        code = get_command(app).main(args=list(arguments), prog_name="lzsyncd", standalone_mode=False)
-    except TyperException as error:  # before LzsyncdError: the usage comes with it
-        error.show()
-        return ExitCode.USAGE
+        code = get_command(app).main(args=arguments, prog_name="lzsyncd", standalone_mode=False)
+    except TyperException as error:
+        return _wrong_usage(error)
     except LzsyncdError as error:
         return _told(error)
+    except BrokenPipeError:  # `lzsyncd errors | head`: whoever asked has seen enough
+        return ExitCode.CLEAN
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except Exception as error:  # noqa: BLE001 the last place: whatever it is becomes a sentence and an exit code
         return _unexpected(error)
     if code == INTERRUPTED:
-        note("\nlzsyncd: interrupted.")
+        note("lzsyncd: interrupted.")
     return int(code or ExitCode.CLEAN)
+
+
+def _wrong_usage(error: TyperException) -> int:
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "lzsyncd"
+    note(f"lzsyncd: {error.format_message()}\nTry: {path} --help")
+    return ExitCode.USAGE
 
 
 def _told(error: LzsyncdError) -> int:
     text = str(error)
     note(text if error.exit_code is ExitCode.CONFIGURATION else f"lzsyncd: {text}")
     return error.exit_code
+
+
+def _unexpected(error: Exception) -> int:
+    """What nobody foresaw: without the values that a database or a file system puts into its texts."""
+    from lzsyncd import logs
+    from lzsyncd.sync.run import describe, translate
+
+    told = translate(error)
+    if isinstance(told, LzsyncdError):
+        return _told(told)
+    if isinstance(error, OSError):
+        place = f": {error.filename}" if error.filename else ""
+        note(f"lzsyncd: {error.strerror or type(error).__name__}{place}.")
+        return ExitCode.NO_PERMISSION if isinstance(error, PermissionError) else ExitCode.FAILED
+    logs.configure(sys.stderr, pretty=is_terminal(sys.stderr))
+    logs.logger().error("The command failed.", exc_info=error, **{"event.action": "command_failed"})
+    note(f"lzsyncd: it failed with {describe(error)} The log above says where.")
+    return ExitCode.FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

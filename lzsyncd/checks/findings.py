@@ -65,7 +65,7 @@ class FindingStore:
         )
 
     def note(self, table: str, row: tuple[Any, ...]) -> None:
-        """Keep a row for a small staging table: `present_ELEMENT` (idnumber) or `suspect_ELEMENT` (column, value)."""
+        """Keep a row for a small staging table: `present_ELEMENT` (line, record, idnumber) or `suspect_ELEMENT` (column, value)."""
         self._rows[table].append(row)
 
     def flush(self) -> None:
@@ -112,7 +112,7 @@ class FindingStore:
 def _columns(table: str) -> tuple[str, ...]:
     if table == "finding":
         return COLUMNS
-    return ("idnumber",) if table.startswith("present_") else ("column_name", "value")
+    return ("line", "record", "idnumber") if table.startswith("present_") else ("column_name", "value")
 
 
 def _worded(row: tuple[Any, ...]) -> tuple[Any, ...]:

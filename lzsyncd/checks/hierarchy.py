@@ -19,7 +19,11 @@ def check(picture: Picture, e: Element, number: int) -> None:
         _tell(picture, e, "self", number, "m.parent = m.id")
     for how in ("unknown", "removed"):
         _tell_gone(picture, e, how, number)
-    links = Links(e, "parent", COLUMN, f"(SELECT id, parent_id AS up FROM lz_{e})", f"{e}.parent.cycle")
+    standing = (
+        f"(SELECT u.id, u.parent_id AS up FROM lz_{e} u WHERE NOT EXISTS "
+        f"(SELECT 1 FROM going_{e} g WHERE g.id = u.id AND g.how = 'delete'))"
+    )
+    links = Links(e, "parent", COLUMN, standing, f"{e}.parent.cycle")
     check_cycles(picture, links, number, Severity.ERROR)
 
 
@@ -82,7 +86,11 @@ def _children(e: Element) -> str:
 
 
 def _people(e: Element) -> str:
-    """SQL: going units that the job of somebody who is not deleted names."""
+    """SQL: going units that the job of somebody who stays names.
+
+    Whom the feed suspended has gone, and does not keep a unit from being hidden. Deleting it would leave their open
+    job, which a suspension does not change, without its unit: so it stays for them.
+    """
     column = f"{e}idnumber"
     new = (
         f"SELECT 1 FROM match_user m WHERE m.id = j.user_id AND j.managed AND m.{e} IS NOT NULL AND m.{e} <> -1 "
@@ -90,8 +98,9 @@ def _people(e: Element) -> str:
         f"AND NOT EXISTS (SELECT 1 FROM dropped_user d WHERE d.line = m.line AND d.column_name = '{column}')"
     )
     gone = (
-        "(u.deleted AND NOT EXISTS (SELECT 1 FROM match_user m WHERE m.id = u.id AND NOT m.goes AND "
-        f"{accepted(Element.USER)})) OR EXISTS (SELECT 1 FROM going_user d WHERE d.id = u.id AND d.how = 'delete')"
+        "((u.deleted OR (u.suspended_by_feed AND g.how = 'hide')) AND NOT EXISTS (SELECT 1 FROM match_user m WHERE m.id = u.id AND NOT m.goes AND "
+        f"{accepted(Element.USER)})) OR EXISTS (SELECT 1 FROM going_user d WHERE d.id = u.id "
+        "AND (d.how = 'delete' OR g.how = 'hide'))"
     )
     held = f"SELECT 1 FROM dropped_user d WHERE d.line = m.line AND d.column_name = '{column}'"
     return (

@@ -28,12 +28,19 @@ def check(picture: Picture, e: Element, number: int) -> None:
 
 
 def _duplicate_keys(picture: Picture, staged: Staged) -> None:
+    """A damaged record whose key could be read is a copy, too."""
     e = staged.element
-    suspects = f"m.idnumber IN (SELECT value FROM suspect_{e} WHERE column_name = 'idnumber')"
+    suspects = (
+        f"(SELECT value FROM suspect_{e} WHERE column_name = 'idnumber' UNION SELECT idnumber FROM present_{e})"
+    )
+    copies = (
+        f"(SELECT line, record, idnumber FROM match_{e} WHERE idnumber IN {suspects} UNION ALL "
+        f"SELECT line, record, idnumber FROM present_{e})"
+    )
     picture.database.run(
         told(staged, "key.duplicate", 1, column="idnumber", value="m.idnumber", detail="CAST(d.copies AS TEXT)")
-        + f"FROM match_{e} m JOIN (SELECT m.idnumber, count(*) AS copies FROM match_{e} m WHERE {suspects} "
-        "GROUP BY m.idnumber HAVING count(*) > 1) d ON d.idnumber = m.idnumber"
+        + f"FROM {copies} m JOIN (SELECT c.idnumber, count(*) AS copies FROM {copies} c "
+        "GROUP BY c.idnumber HAVING count(*) > 1) d ON d.idnumber = m.idnumber"
     )
 
 

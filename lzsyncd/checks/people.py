@@ -53,6 +53,7 @@ def _check_link(picture: Picture, staged: Staged, column: Column, number: int) -
         _tell(picture, staged, column, code, number, f"m.{link} = -1")
         if column.refers_to is Element.USER:
             _tell(picture, staged, column, code.replace("unknown", "self"), number, f"m.{link} = m.id")
+    other = f" AND m.{link} <> m.id" if column.refers_to is Element.USER else ""
     picture.database.run(
         told(
             staged,
@@ -64,7 +65,7 @@ def _check_link(picture: Picture, staged: Staged, column: Column, number: int) -
             root="g",
         )
         + f"FROM match_user m JOIN gone_{column.refers_to} g ON g.id = m.{link} AND g.round = {number - 1} "
-        f"JOIN stage_user s ON s.line = m.line WHERE m.{link} IS DISTINCT FROM m.old_{link} AND m.{link} <> m.id "
+        f"JOIN stage_user s ON s.line = m.line WHERE m.{link} IS DISTINCT FROM m.old_{link}{other} "
         f"AND {accepted(Element.USER)} AND {_stands(column.name)}"
     )
 
@@ -163,7 +164,7 @@ def _inactive(staged: Staged) -> str:
     mine = "SELECT m.id FROM match_user m JOIN stage_user s ON s.line = m.line LEFT JOIN lz_user u ON u.id = m.sid"
     suspended = "coalesce(u.suspended AND NOT u.suspended_by_feed, FALSE)"
     if column := staged.column("suspended"):
-        says = given(staged, column, standing="m.sid IS NOT NULL")
+        says = given(staged, column, standing="m.sid IS NOT NULL AND NOT m.returns")
         suspended = f"CASE WHEN {says} THEN s.{cell(column)} = '1' ELSE {suspended} END"
     return (
         f"SELECT u.id FROM lz_user u WHERE (u.deleted OR u.suspended) AND NOT EXISTS ({accepted_record}) UNION "

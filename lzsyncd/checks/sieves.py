@@ -52,6 +52,7 @@ class PatternSieve(LengthSieve):
 
     def sift(self, texts: list[str]) -> tuple[list[str], list[int]]:
         _, odd = super().sift(texts)
+        # `re` keeps 100 bytes for each repetition: a mebibyte of `a.a.a.` in `url` took 57 MiB
         short = [text if len(text) <= self._longest else "" for text in texts] if odd else texts
         return texts, odd + self._unlike(short)
 

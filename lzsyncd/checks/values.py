@@ -1,7 +1,7 @@
 """A batch of records: normalised cells column by column, and everything that is wrong with them.
 
-A million records of 20 cells pass in about a second, because no Python code runs for a good cell: each column is first
-tested as a whole by builtins; only the cells that fail are judged one by one.
+No Python code runs for a good cell: each column is first tested as a whole by builtins, and only the cells that fail
+are judged one by one. A batch takes 1.4 to 2.2 times as long as splitting its lines into cells (20 columns, measured).
 """
 
 from collections.abc import Iterable, Sequence
@@ -80,7 +80,7 @@ class ValueCheck:
         return self._told(columns, sorted(odd), lines, numbers)
 
     def _transposed(self, rows: Sequence[list[str]]) -> list[list[str]]:
-        """The known columns. Slices of one flat list: `zip(*rows)` takes half as long again."""
+        """The known columns. Slices of one flat list: `zip(*rows)` takes longer from a thousand rows on."""
         widths = set(map(len, rows))
         if len(widths) > 1:
             raise ValueError("The rows of a batch must be equally long.")

@@ -8,13 +8,13 @@ import typer
 from lzsyncd import __version__
 from lzsyncd.cli import configuration, ledger, sets, tour
 from lzsyncd.cli.options import examples
+from lzsyncd.errors import ExitCode
 
 DEFAULT_CONFIG = Path("/etc/lzsyncd/lzsyncd.toml")
 
 app = typer.Typer(
     name="lzsyncd",
     add_completion=False,
-    no_args_is_help=True,
     pretty_exceptions_enable=False,  # they show local variables, and these hold values of files
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -30,12 +30,17 @@ def _version(wanted: bool) -> None:
 
 
 @app.callback(
+    invoke_without_command=True,
     epilog=examples(
         "lzsyncd demo",
         "lzsyncd check export/",
         "lzsyncd sync acme --from export/",
         "lzsyncd --config lzsyncd.toml runs",
     )
+    + "\n\n\b\n"
+    "Exit codes: 0 clean, 10 applied or unchanged with findings, 20 held,\n"
+    "30 set rejected, 40 no set to sync, 1 failed, 2 usage, 75 try again,\n"
+    "77 permission, 78 configuration.",
 )
 def lzsyncd(
     context: typer.Context,
@@ -46,10 +51,8 @@ def lzsyncd(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
     ] = False,
 ) -> None:
-    """Keeps a Learning Zone in step with HR: CSV files in, the site up to date, every bad row explained.
-
-    \b
-    Exit codes: 0 clean, 10 applied or unchanged with findings, 20 held, 30 set rejected, 40 no set to sync,
-    1 failed, 2 usage, 75 try again (locked, database away), 77 permission, 78 configuration.
-    """
+    """Keeps a Learning Zone in step with HR: CSV files in, the site up to date, every bad row explained."""
     context.obj = config
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(ExitCode.USAGE)

@@ -34,30 +34,33 @@ class Bar:
     def __init__(self, progress: Progress, folder: Path) -> None:
         self.progress, self.folder = progress, folder
         self.task = progress.add_task(WORDS["take"], total=None)
-        self.expected: dict[Element, int] = {}
+        self.reading: Element | None = None
 
     def read(self, element: Element, records: int) -> None:
         """So many records of an element have been read."""
-        if element not in self.expected:
-            self.expected[element] = estimated_records(self.folder / element.file_name)
-        told = f"Reading {element.file_name}: {records:,} records"
-        self._update(told, completed=records, total=max(self.expected[element], records))
+        if element is not self.reading:
+            self.reading = element
+            self._begin(WORDS["read"], estimated_records(self.folder / element.file_name))
+        told = f"{WORDS['read']} {element.file_name}: {records:,} records"
+        self.progress.update(self.task, description=told, completed=records)
 
     def stage(self, name: str) -> None:
         """The run has come to a stage."""
-        self._update(WORDS.get(name, name), completed=0, total=None)
+        self.reading = None
+        self._begin(WORDS.get(name, name), None)
 
-    def _update(self, told: str, *, completed: int, total: int | None) -> None:
-        self.progress.reset(self.task, start=False, total=total, completed=completed, description=told)
-        self.progress.start_task(self.task)
+    def _begin(self, told: str, total: int | None) -> None:
+        """A new bar in the place of the old one."""
+        self.progress.remove_task(self.task)
+        self.task = self.progress.add_task(told, total=total)
 
 
-def estimated_records(path: Path) -> int:
-    """How many records a file may have, judged by its first lines; 0 where nobody can tell."""
+def estimated_records(path: Path) -> int | None:
+    """How many records a file may have, judged by its first lines; None where nobody can tell."""
     try:
         size = path.stat().st_size
         with path.open("rb") as stream:
             sample = stream.read(SAMPLE)
     except OSError:
-        return 0
-    return sample.count(b"\n") * size // max(1, len(sample))
+        return None
+    return sample.count(b"\n") * size // max(1, len(sample)) or None

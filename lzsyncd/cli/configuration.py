@@ -22,9 +22,10 @@ def check_config(
     context: typer.Context,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing when all is well.")] = False,
 ) -> None:
-    """Check the configuration and print what takes effect, defaults included.
+    """Check the configuration and print what takes effect.
 
-    Whatever is wrong is told at once, each with its line and key; the exit code is 78 then. Secrets are not fetched.
+    Defaults are included. Whatever is wrong is told at once, each with its line and key; the exit code is 78 then.
+    Secrets are not fetched.
     """
     from lzsyncd.cli.output import say
     from lzsyncd.config import effective, load
@@ -36,12 +37,12 @@ def check_config(
 
 def migrate(
     context: typer.Context,
-    site: Annotated[str | None, typer.Argument(metavar="[SITE]", help="The site. [default: every site]")] = None,
+    site: Annotated[str | None, typer.Argument(metavar="SITE", help="The site. [default: every site]")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring the tables of a site's database up to date, or make them.
+    """Bring the tables of a site's database up to date.
 
-    Every command that opens a database does so by itself; this one does nothing else.
+    Where there are none they are made. Every command that opens a database does so by itself; this one does no more.
     """
     from lzsyncd.cli.choice import chosen_site, configuration
     from lzsyncd.cli.output import say, say_json

@@ -58,9 +58,7 @@ def runs(
         say("There is no run yet.")
 
 
-def show(
-    context: typer.Context, run: RunArgument = None, site: SiteOption = None, as_json: JsonOption = False
-) -> None:
+def show(context: typer.Context, run: RunArgument = None, site: SiteOption = None, as_json: JsonOption = False) -> None:
     """Show one run: how it ended, what it changed, what it found."""
     from lzsyncd.cli.choice import chosen_run
     from lzsyncd.cli.output import say_json
@@ -82,12 +80,11 @@ def errors(
     code: Annotated[
         str, typer.Option("--code", metavar="CODE", help="Only this code, or the codes below it: user.email.")
     ] = "",
-    element: Action = Literal["created", "updated", "revived", "removed"]
-ElementOption = None,
+    element: ElementOption = None,
     limit: LimitOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the findings of a run: file, line, column, what is wrong, how to mend it."""
+    """List the findings of a run, and how to mend them."""
     from lzsyncd.checks.catalogue import CATALOGUE
     from lzsyncd.cli.choice import chosen_run
     from lzsyncd.cli.output import say, say_json_list
@@ -96,28 +93,27 @@ ElementOption = None,
     from lzsyncd.ledger.queries import findings
 
     if code and not any(f"{known}.".startswith(f"{code}.") for known in CATALOGUE):
-        raise Usage(f"There is no finding “{code}”{did_you_mean(code, CATALOGUE)}.")
+        raise Usage(f"There is no finding “{code}”{did_you_mean(code, CATALOGUE) or '.'}")
     with chosen_run(context, site, run) as (database, run_id):
         limit = limit_of(limit, as_json=as_json)
         rows = findings(database, run_id, code=code, element=element, limit=limit and limit + 1)
         if as_json:
             say_json_list(row.as_dict() for row in first(rows, limit))
         elif not show_findings(first(rows, limit)):
-            say(f"Run {run_id} has no such findings." if code or element else f"Run {run_id} has no findings.")
+            say(f"Run {run_id} has no {'such ' if code or element else ''}findings.")
 
 
 def changes(
     context: typer.Context,
     run: RunArgument = None,
     site: SiteOption = None,
-    element: Action = Literal["created", "updated", "revived", "removed"]
-ElementOption = None,
+    element: ElementOption = None,
     action: Annotated[Action | None, typer.Option("--action", help="Only records to which this happened.")] = None,
     field: Annotated[str, typer.Option("--field", metavar="FIELD", help="Only this field.")] = "",
     limit: LimitOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List what a run changed, record by record: field, old value, new value."""
+    """List what a run changed: record, field, old and new value."""
     from lzsyncd.cli.choice import chosen_run
     from lzsyncd.cli.output import say, say_json_list
     from lzsyncd.cli.shown import first, limit_of, show_changes
@@ -131,7 +127,7 @@ ElementOption = None,
         if as_json:
             say_json_list(row._asdict() for row in first(rows, limit))
         elif not show_changes(first(rows, limit)):
-            say(f"Run {run_id} made no such changes." if element or action or field else f"Run {run_id} changed nothing.")
+            say(f"Run {run_id} {'made no such changes' if element or action or field else 'changed nothing'}.")
 
 
 def history(
@@ -141,7 +137,10 @@ def history(
     site: SiteOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show every change of one unit, position or person: when, by which run, file and line, old and new."""
+    """Show every change of one unit, position or person.
+
+    When, by which run, from which line of which file, and the old and the new value of each field.
+    """
     from lzsyncd.cli.choice import chosen_site, configuration, ledger_of
     from lzsyncd.cli.output import say_json_list
     from lzsyncd.cli.shown import show_history

@@ -14,7 +14,7 @@ LimitOption = Annotated[
 ]
 RunArgument = Annotated[
     str | None,
-    typer.Argument(metavar="[RUN]", help="The run: its id, or how it begins or ends. [default: the last run]"),
+    typer.Argument(metavar="RUN", help="The run: its id, or how it begins or ends. [default: the last run]"),
 ]
 
 

@@ -16,6 +16,7 @@ from typing import Any, TextIO
 
 MEASURED = 1_000  # rows of a plain table that decide how wide its columns are
 GAP = "  "
+ESCAPED_BREAK = "\\n"  # a line break inside a cell, where a row is a line
 _C1_CONTROLS = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}  # JSON lets them through, terminals obey them
 
 Cell = str | int
@@ -58,6 +59,14 @@ def prepare() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def flush() -> None:
+    """Write what is still held back; a reader that went away is no trouble of ours."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def say(text: str = "") -> None:
     """A line for people on standard output."""
     print(text)  # noqa: T201 this is what the command line is for
@@ -75,11 +84,16 @@ def say_json(document: Any) -> None:
 
 def say_json_list(rows: Iterable[Any]) -> None:
     """One JSON list, written as its rows come: a row a line."""
-    separator = "["
-    for row in rows:
-        say(f"{separator}\n  {_json(row)}" if separator == "[" else f"{separator}  {_json(row)}")
-        separator = ","
-    say("]" if separator == "," else "[]")
+    texts = map(_json, rows)
+    last = next(texts, None)
+    if last is None:
+        say("[]")
+        return
+    say("[")
+    for text in texts:
+        say(f"  {last},")
+        last = text
+    say(f"  {last}\n]")
 
 
 def say_json_with(document: dict[str, Any], name: str, rows: Iterable[Any]) -> None:
@@ -108,9 +122,21 @@ def say_table(headings: Sequence[Heading], rows: Iterable[Sequence[Cell]]) -> in
     return next(number_of)
 
 
+def say_block(words: Sequence[tuple[str, str]], lines: Sequence[str]) -> None:
+    """A line of words, each with its style, and lines below it."""
+    if is_terminal(sys.stdout):
+        from lzsyncd.cli.terminal import block
+
+        block(words, lines)
+        return
+    say(visible(GAP.join(word for word, _ in words if word), line_break=ESCAPED_BREAK))
+    for line in lines:
+        say(f"    {visible(line, line_break=ESCAPED_BREAK)}")
+
+
 def plain_table(headings: Sequence[Heading], rows: Iterable[Sequence[Cell]]) -> Iterator[str]:
     """The lines of a table as aligned text."""
-    texts = (tuple(visible(str(cell), line_break="\\n") for cell in row) for row in rows)
+    texts = (tuple(visible(str(cell), line_break=ESCAPED_BREAK) for cell in row) for row in rows)
     first = list(islice(texts, MEASURED))
     names = tuple(heading.name for heading in headings)
     widths = [max(map(_width, column)) for column in zip(names, *first)]

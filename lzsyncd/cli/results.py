@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
-from lzsyncd.cli.output import Heading, note, number, say, say_json, say_json_with, say_table, whole
+from lzsyncd.cli.output import Cell, Heading, note, number, say, say_json, say_json_with, say_table
 from lzsyncd.cli.shown import first, limit_of, show_codes, show_counts, show_findings
 from lzsyncd.config import Site
 from lzsyncd.errors import ExitCode
@@ -80,15 +80,18 @@ def show_checked(found: Checked, limit: int | None, *, as_json: bool) -> None:
         sets = [_checked_dict(result) for result in found.results]
         say_json_with(_document(sets), "errors", first(_error_dicts(found), limit or 0))
     else:
-        for result in found.results:
+        for number, result in enumerate(found.results):
+            if number:
+                say()
             _show_checked(found.database, result, limit_of(limit, as_json=False))
     for name in found.near_misses:
         note(f"{name} is close to the name of a file, but not right: it was not looked at.")
 
 
 def _checked_dict(result: Result) -> dict[str, Any]:
-    """The result without what only a run has."""
-    return {name: part for name, part in result.as_dict().items() if name not in ("run", "plan_hash")}
+    """The result without what only a run has. In its empty site a set may be applied; it was checked all the same."""
+    told = {name: part for name, part in result.as_dict().items() if name not in ("run", "plan_hash")}
+    return told | {"status": "rejected" if result.exit_code is ExitCode.REJECTED else "checked"}
 
 
 def _error_dicts(found: Checked) -> Iterator[dict[str, Any]]:
@@ -108,18 +111,22 @@ def _show_checked(database: Database, result: Result, limit: int) -> None:
 
 
 def _show_files(told: RunSummary) -> None:
-    rows = []
-    for file in told.files:
-        counts = told.counts.get(file["element"], {})
-        rejected = counts.get("rejected", 0)
-        rows.append([file["name"], file["records"], file["records"] - rejected, rejected, counts.get("warnings", 0)])
-    say_table([Heading("file"), *map(number, ("records", "good", "rejected", "warnings"))], rows)
+    headings = [Heading("file"), *map(number, ("records", "good", "rejected", "warnings"))]
+    say_table(headings, [[file["name"], file["records"], *_numbers(told, file)] for file in told.files])
+
+
+def _numbers(told: RunSummary, file: dict[str, Any]) -> list[Cell]:
+    """What became of a file's records; nobody counts them when the set is rejected."""
+    counts = told.counts.get(file["element"])
+    if counts is None:
+        return ["", "", ""]
+    return [file["records"] - counts["rejected"], counts["rejected"], counts["warnings"]]
 
 
 def _verdict(told: RunSummary, result: Result) -> str:
     if result.exit_code is ExitCode.REJECTED:
         return "The set would be rejected: nothing of it would be applied."
-    rejected = sum(row["rejected"] for row in told.counts.values())
+    rejected, read = (sum(row[name] for row in told.counts.values()) for name in ("rejected", "read"))
     if rejected:
-        return f"The set would be applied without the {rejected:,} rejected records."
+        return f"The set would be applied but for {rejected:,} of {read:,} records."
     return "The set would be applied." if told.findings else "The set is good."

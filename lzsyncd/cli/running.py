@@ -9,11 +9,14 @@ from typing import Any
 from lzsyncd import logs
 from lzsyncd.cli.output import is_terminal
 from lzsyncd.config import Config, Site
+from lzsyncd.errors import NoSet, TryAgain, Usage
 from lzsyncd.ledger.queries import CodeCount, RunSummary, code_counts, summary
 from lzsyncd.sync.run import Options, Result, describe, sync_folder
 from lzsyncd.zone.database import opened
 
 NANOSECONDS = 1_000_000_000
+EXPECTED = (Usage, NoSet, TryAgain)
+OUTCOMES = {"rejected": "failure", "held": "unknown"}
 PLANNED = {"created": "create", "updated": "update", "unchanged": "unchanged", "revived": "revive", "removed": "remove"}
 
 
@@ -35,7 +38,8 @@ def logged_sync(site: Site, folder: Path, options: Options) -> list[Result]:
         results = sync_folder(site, folder, options)
     except Exception as error:
         told = {"error.type": type(error).__name__, "error.message": describe(error)}
-        log.error("The run failed.", **{"event.action": "run_finished", "event.outcome": "failure", **told})  # noqa: TRY400 the frames are logged where it is caught
+        level = "warning" if isinstance(error, EXPECTED) else "error"  # the frames are logged where it is caught
+        getattr(log, level)("The run failed.", **{"event.action": "run_finished", "event.outcome": "failure", **told})
         raise
     with opened(site) as database:
         for result in results:
@@ -48,7 +52,7 @@ def logged_sync(site: Site, folder: Path, options: Options) -> list[Result]:
 def _event(told: RunSummary, found: list[CodeCount], result: Result) -> dict[str, Any]:
     event: dict[str, Any] = {
         "event.action": "run_finished",
-        "event.outcome": "failure" if told.status == "rejected" else "success",
+        "event.outcome": OUTCOMES.get(told.status, "success"),
         "event.duration": _nanoseconds(told),
         "run.id": told.run,
         "run.status": told.status,

@@ -2,7 +2,7 @@
 
 # ruff: noqa: PLC0415 a command loads what it needs when it runs: help stays fast
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -38,10 +38,10 @@ def check(
     limit: LimitOption = None,
     as_json: JsonOption = False,
 ) -> ExitCode:
-    """Check the files of a folder, without any database: for whoever makes the export.
+    """Check the files of a folder; no database is needed.
 
-    Without --site the default settings hold, no configuration is read, and missing files are no fault. A reference to
-    an element whose file is not there is not judged. Nothing is kept.
+    For whoever makes the export. Without --site the default settings hold, no configuration is read, and missing files
+    are no fault. A reference to an element whose file is not there is not judged. Nothing is kept.
     """
     from lzsyncd.cli.choice import chosen_site, configuration
     from lzsyncd.cli.results import show_checked, worst
@@ -52,14 +52,15 @@ def check(
     with ExitStack() as until_told:
         with watching(folder) as progress:
             found = until_told.enter_context(checked(folder, settings, progress))
-        show_checked(found, limit, as_json=as_json)
+        with suppress(BrokenPipeError):
+            show_checked(found, limit, as_json=as_json)
     return worst(found.results)
 
 
 def sync(
     context: typer.Context,
     site: Annotated[
-        str | None, typer.Argument(metavar="[SITE]", help="The site; may be left out where there is only one.")
+        str | None, typer.Argument(metavar="SITE", help="The site; may be left out where there is only one.")
     ] = None,
     folder: Annotated[
         Path | None, typer.Option("--from", metavar="DIR", help="The folder with the set. It stays as it is.")
@@ -67,7 +68,7 @@ def sync(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Make the plan, and change nothing.")] = False,
     as_json: JsonOption = False,
 ) -> ExitCode:
-    """Sync a site with the files of a folder, now and in the foreground.
+    """Sync a site with the files of a folder, now.
 
     The summary goes to standard output and names no value of a file; the log goes to standard error.
     """
@@ -84,14 +85,16 @@ def sync(
     start_log(config, as_json=as_json)
     with watching(folder) as progress:
         results = logged_sync(chosen, folder, Options(dry_run=dry_run, progress=progress))
-    show_results(chosen, results, as_json=as_json)
+    with suppress(BrokenPipeError):
+        show_results(chosen, results, as_json=as_json)
     return worst(results)
 
 
 def sample(context: typer.Context, folder: FolderArgument, site: SiteOption = None) -> None:
-    """Write example files with every column a site takes, and a page that explains them.
+    """Write example files, and a page that explains them.
 
-    Without a configuration the columns are those that every site takes. Nothing that is there is overwritten.
+    The files have every column the site takes; without a configuration those that every site takes. Nothing that is
+    there is overwritten.
     """
     from lzsyncd.cli.choice import chosen_site, configuration
     from lzsyncd.cli.output import say

@@ -1,7 +1,5 @@
 """How runs, findings and changes look: blocks on a terminal, one row a fact elsewhere."""
 
-# ruff: noqa: PLC0415 what only a terminal needs is loaded when there is one
-
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,9 +8,20 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from lzsyncd.checks.catalogue import CATALOGUE
-from lzsyncd.cli.output import Heading, is_terminal, note, number, say, say_table, visible, whole
+from lzsyncd.cli.output import (
+    ESCAPED_BREAK,
+    Heading,
+    is_terminal,
+    note,
+    number,
+    say,
+    say_block,
+    say_table,
+    visible,
+    whole,
+)
 from lzsyncd.config import Site
-from lzsyncd.ledger.queries import Change, CodeCount, RunSummary, Step, Told
+from lzsyncd.ledger.queries import Cause, Change, CodeCount, RunSummary, Step, Told
 
 SHOWN = 50  # rows of a listing that a terminal shows unless it is told otherwise
 ARROW = "→"
@@ -49,8 +58,13 @@ def show_codes(codes: Sequence[CodeCount]) -> None:
     """Findings by code, where each was found first, and how to mend it. No value of a file is in it."""
     say_table(
         [number("findings"), whole("severity"), whole("code"), whole("first"), Heading("what to do")],
-        [[c.number, c.severity, c.code, _place(c.file, c.line), CATALOGUE[c.code].remedy] for c in codes],
+        [[c.number, c.severity, c.code, _where(c), CATALOGUE[c.code].remedy] for c in codes],
     )
+
+
+def _where(found: Told | Cause | CodeCount) -> str:
+    """Where a finding is: a line of a file, an element as a whole, or the set."""
+    return _place(found.file, found.line) or found.element or "the set"
 
 
 def _place(file: str | None, line: int | None) -> str:
@@ -59,19 +73,33 @@ def _place(file: str | None, line: int | None) -> str:
 
 # -- runs
 
-RUN_HEADINGS = (
-    whole("run"),
-    whole("started (UTC)"),
-    whole("kind"),
-    whole("status"),
-    *map(number, ("read", "created", "updated", "revived", "removed", "rejected", "warnings")),
-)
+RUN_COUNTS = ("read", "created", "updated", "revived", "removed", "rejected", "warnings")
 
 
 def show_runs(found: Sequence[tuple[str, RunSummary]], *, with_site: bool) -> int:
     """Runs of one site, or of several, an element's counts added up; returns how many there were."""
-    headings = [whole("site"), *RUN_HEADINGS] if with_site else RUN_HEADINGS
-    return say_table(headings, [[site, *_run_row(run)] if with_site else _run_row(run) for site, run in found])
+    headings = [*map(whole, ("run", "started (UTC)", "kind", "status")), *map(number, RUN_COUNTS)]
+    row_of = _run_row
+    if is_terminal(sys.stdout):
+        headings, row_of = [*map(whole, ("started (UTC)", "run", "status")), Heading("what")], _short_row
+    if with_site:
+        return say_table([whole("site"), *headings], [[site, *row_of(run)] for site, run in found])
+    return say_table(headings, [row_of(run) for _, run in found])
+
+
+def _run_row(run: RunSummary) -> list[str | int]:
+    return [run.run, moment(run.started_at), run.kind, run.status, *_sums(run).values()]
+
+
+def _short_row(run: RunSummary) -> list[str | int]:
+    """A run for a terminal: the end of its id is enough to name it, and what is 0 is not told."""
+    counts = ", ".join(f"{count:,} {name}" for name, count in _sums(run).items() if count)
+    status = run.status if run.kind == "sync" else f"{run.kind}, {run.status}"
+    return [moment(run.started_at)[:16], run.run[-8:], status, counts]
+
+
+def _sums(run: RunSummary) -> dict[str, int]:
+    return {name: sum(row[name] for row in run.counts.values()) for name in RUN_COUNTS}
 
 
 def show_run(site: Site, run: RunSummary, codes: Sequence[CodeCount]) -> None:
@@ -81,7 +109,8 @@ def show_run(site: Site, run: RunSummary, codes: Sequence[CodeCount]) -> None:
         (
             ("run", run.run),
             ("site", site.name),
-            ("kind", f"{run.kind}, by {run.trigger}"),
+            ("kind", run.kind),
+            ("trigger", run.trigger),
             ("status", run.status),
             ("message", run.message),
             ("started", moment(run.started_at) + " UTC"),
@@ -115,11 +144,6 @@ def _show_files(run: RunSummary) -> None:
     say_table(headings, [[file["name"], file["records"], file["size"]] for file in run.files])
 
 
-def _run_row(run: RunSummary) -> list[str | int]:
-    numbers = (sum(row[h.name] for row in run.counts.values()) for h in RUN_HEADINGS[4:])
-    return [run.run, moment(run.started_at or run.created_at), run.kind, run.status, *numbers]
-
-
 def moment(iso: str) -> str:
     """A time of the tables without what nobody reads."""
     return iso[:19].replace("T", " ")
@@ -133,23 +157,25 @@ def show_findings(rows: Iterable[Told]) -> int:
     if is_terminal(sys.stdout):
         return sum(1 for row in rows if _finding_block(row))
     return say_table(
-        [*map(Heading, ("severity", "where", "idnumber", "column", "code", "message", "because of"))],
-        (
-            [r.severity, _place(r.file, r.line), r.idnumber or "", r.column_name or "", r.code, r.message, r.because]
-            for r in rows
-        ),
+        [*map(Heading, ("severity", "where", "idnumber", "column", "code", "because of", "message"))],
+        ([r.severity, _where(r), r.idnumber or "", r.column_name or "", r.code, r.because, r.message] for r in rows),
     )
 
 
 def _finding_block(row: Told) -> bool:
-    from lzsyncd.cli.terminal import block
-
-    place = _place(row.file, row.line) or "the set"
-    words = [(place, "bold"), (row.severity, row.severity), (row.code, ""), (row.column_name or "", "")]
-    words.append((f"key {row.idnumber}" if row.idnumber else "", "dim"))
     because = f" (because of {row.because})" if row.because else ""
-    block(words, [row.message + because])
+    key = f"key {row.idnumber}" if row.idnumber else ""
+    words = [(_where(row), "bold"), (row.severity, row.severity), (row.code, "")]
+    words += [(row.column_name or "", ""), (key, "dim")]
+    say_block(words, [row.message + because])
     return True
+
+
+def show_cause(cause: Cause) -> None:
+    """A finding that no other caused, and how many it caused."""
+    behind = f" ({cause.behind:,} more because of it)" if cause.behind else ""
+    words = [(_where(cause), "bold"), (cause.severity, cause.severity), (cause.code, ""), (cause.column, "")]
+    say_block(words, [cause.message + behind])
 
 
 # -- changes
@@ -167,7 +193,7 @@ def show_changes(rows: Iterable[Change]) -> int:
 def show_history(steps: Iterable[Step]) -> int:
     """The changes of one record, oldest first; returns 0 when there are none."""
     if is_terminal(sys.stdout):
-        return sum(1 for step in steps if _step_block(step))
+        return sum(1 for step in steps if show_step(step))
     headings = [Heading("when (UTC)"), Heading("run"), *CHANGE_HEADINGS[2:]]
     return say_table(
         headings,
@@ -184,20 +210,19 @@ def _change_rows(change: Change) -> Iterator[list[str]]:
 
 
 def _change_block(change: Change) -> bool:
-    from lzsyncd.cli.terminal import block
-
     words = [(change.action, change.action), (change.element, ""), (change.idnumber, "bold")]
-    block([*words, (_place(change.file, change.line), "dim")], _field_lines(change))
+    say_block([*words, (_place(change.file, change.line), "dim")], _field_lines(change))
     return True
 
 
-def _step_block(step: Step) -> bool:
-    from lzsyncd.cli.terminal import block
-
+def show_step(step: Step) -> bool:
+    """One step of a history; True."""
     change = step.change
     undone = "undone since" if step.status == "undone" else ""
     words = [(moment(step.finished_at), "bold"), (change.action, change.action), (undone, "warning")]
-    block([*words, (_place(change.file, change.line), "dim"), (f"run {change.run_id}", "dim")], _field_lines(change))
+    say_block(
+        [*words, (_place(change.file, change.line), "dim"), (f"run {change.run_id}", "dim")], _field_lines(change)
+    )
     return True
 
 
@@ -211,9 +236,9 @@ def _field_lines(change: Change) -> list[str]:
 def value(found: Any) -> str:
     """A value of the history as text; "" for nothing."""
     if found is None or isinstance(found, str):
-        return visible(found or "", line_break="\\n")
+        return visible(found or "", line_break=ESCAPED_BREAK)
     if isinstance(found, list) and all(isinstance(member, str) for member in found):
-        return visible(", ".join(found), line_break="\\n")
+        return visible(", ".join(found), line_break=ESCAPED_BREAK)
     return json.dumps(found, ensure_ascii=False)
 
 

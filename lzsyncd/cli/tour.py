@@ -16,7 +16,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def demo(
-    users: Annotated[int, typer.Option("--users", metavar="N", min=20, help="How many people the company has.")] = 5_000,
+    users: Annotated[
+        int, typer.Option("--users", metavar="N", min=20, help="How many people the company has.")
+    ] = 5_000,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Another seed, another company.")] = 1,
     dirty: Annotated[
         float, typer.Option("--dirty", metavar="SHARE", min=0, max=1, help="The share of broken records on day two.")
@@ -28,8 +30,16 @@ def demo(
         Path | None, typer.Option("--keep", metavar="DIR", help="Keep everything in this new folder, to look around.")
     ] = None,
 ) -> None:
-    """Make up a company, sync it twice, and show what an admin would see. Nothing outside a temporary folder is touched."""
-    from lzsyncd.cli.shown import Screen
-    from lzsyncd.demo.tour import Tour, tour
+    """Sync a made-up company, and show what an admin would see.
 
-    tour(Tour(users=users, seed=seed, dirty=dirty, change=change, keep=keep))
+    It needs no configuration and no database, and leaves nothing behind unless it is told where to --keep it.
+    """
+    from lzsyncd.cli.output import say
+    from lzsyncd.cli.stage import Stage
+    from lzsyncd.demo.tour import Company, Tour, tour_folder
+
+    company = Company(users=users, seed=seed, dirty=dirty, change=change)
+    with tour_folder(keep) as folder:
+        Tour(company, folder, Stage()).show()
+    if keep is not None:
+        say(f"\nLook around: lzsyncd --config {keep / 'lzsyncd.toml'} runs")

@@ -61,6 +61,7 @@ def write_company(
     units: int | None = None,
     positions: int | None = None,
     shuffled: bool = False,
+    numbered: bool = False,
     dirty: float = 0.0,
     change: float = 0.0,
 ) -> Summary:
@@ -73,6 +74,7 @@ def write_company(
         units: default: one for 50 people.
         positions: default: one for 100 people.
         shuffled: records in random order; otherwise by key.
+        numbered: usernames and e-mail addresses begin with the key, so they are in its order; otherwise with the name.
         dirty: share of the people, units and positions whose records are broken on purpose, between 0 and 1. Only
             people without reports, and units with nothing below, are broken so that they are rejected.
         change: share of the people, and of the units' names, that differ from the same company without `change`,
@@ -82,7 +84,11 @@ def write_company(
         What was written, and what was broken.
     """
     records = Records(
-        users=users, units=units or max(4, users // 50), positions=positions or max(6, users // 100), seed=seed
+        users=users,
+        units=units or max(4, users // 50),
+        positions=positions or max(6, users // 100),
+        seed=seed,
+        numbered=numbered,
     )
     export = _Export(records, seed=seed, shuffled=shuffled, dirty=dirty, change=change)
     folder.mkdir(parents=True, exist_ok=True)

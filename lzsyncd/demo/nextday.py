@@ -37,7 +37,7 @@ def _marry(records: Records, cells: list[str], number: int) -> None:
 
 
 def _new_address(cells: list[str]) -> None:
-    """Nobody else can have it: what stands before the @ is the username."""
+    """Nobody else can have it: what stands before the @ is theirs alone."""
     cells[COLUMN["email"]] = cells[COLUMN["email"]].replace(DOMAIN, _NEW_DOMAIN)
 
 

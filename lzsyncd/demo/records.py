@@ -35,12 +35,13 @@ class Records:
         salt: what this company's luck depends on.
     """
 
-    def __init__(self, *, users: int, units: int, positions: int, seed: int) -> None:
+    def __init__(self, *, users: int, units: int, positions: int, seed: int, numbered: bool = False) -> None:
         chance = random.Random(seed)  # noqa: S311 example data
         self.users = users
         self.structure = Structure(users=users, units=units, seed=seed)
         self.titles = _titles(positions)
         self.salt = chance.getrandbits(64)
+        self._numbered = numbered
         self._names = Spread(len(FIRST_NAMES) * len(LAST_NAMES), chance)
 
     def unit(self, unit: int) -> list[str]:
@@ -87,7 +88,10 @@ class Records:
         unit, manager, leads = structure.seat(number) if number < self.users else self._new_seat(bits)
         place = PLACES[structure.places[unit] if bits & 15 else (bits >> 4) % len(PLACES)]
         last, first = divmod(self._names.at(number), len(FIRST_NAMES))
-        username = f"{FIRST_NAMES[first].latin}.{LAST_NAMES[last].latin}{number // self._names.size or ''}"
+        username = address = f"{FIRST_NAMES[first].latin}.{LAST_NAMES[last].latin}{number // self._names.size or ''}"
+        if self._numbered:
+            username = person_key(number).lower()
+            address = f"{username}.{address}"
         position = (bits >> 4) % len(self.titles)
         head = structure.heads[unit]
         title, department = self.titles[position], DIVISIONS[structure.divisions[unit]]
@@ -99,7 +103,7 @@ class Records:
             username,
             FIRST_NAMES[first].written,
             LAST_NAMES[last].written,
-            f"{username}@{DOMAIN}",
+            f"{address}@{DOMAIN}",
             unit_key(unit),
             position_key(position),
             "" if manager == NOBODY else person_key(manager),

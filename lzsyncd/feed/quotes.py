@@ -6,6 +6,7 @@ Blanks outside the quotes are dropped, as PHP's `fgetcsv` and so Totara do.
 """
 
 import re
+import sys
 from collections.abc import Sequence
 from enum import Enum, auto
 from typing import NamedTuple
@@ -18,7 +19,7 @@ class How(Enum):
 
     WHOLE = auto()
     JUNK = auto()
-    """There is text behind a closing quote."""
+    """There is text behind a closing quote, or far too many cells in a record that spans lines."""
     OPEN = auto()
     """The lines ran out inside a quote."""
     FAR = auto()
@@ -52,20 +53,27 @@ class QuoteParser:
     Args:
         delimiter: one character.
         limits: how far an open quote is followed.
+        most: cells after which a record that spans lines is given up.
     """
 
-    def __init__(self, delimiter: str, limits: Limits) -> None:
+    def __init__(self, delimiter: str, limits: Limits, most: int = sys.maxsize) -> None:
         blank = "[ ]" if delimiter == "\t" else "[ \\t]"
         self._delimiter = delimiter
         self._limits = limits
+        self._most = most
         self._opening = re.compile(f'{blank}*+"')
         self._text = re.compile('[^"]*+(?:""[^"]*+)*+')
         self._closing = re.compile(f'"{blank}*+(?:({re.escape(delimiter)})|\\Z)')
         self._blank_before_quote = re.compile(f'(?:^|{re.escape(delimiter)}){blank}++"')
+        self._cell_before_quote = re.compile(f'(?:^|{re.escape(delimiter)}){blank}*+"')
 
     def has_blank_before_quote(self, line: str) -> bool:
         """Whether a quote may open behind blanks, which the csv module would take as text."""
         return (' "' in line or '\t"' in line) and bool(self._blank_before_quote.search(line))
+
+    def opens_cell(self, line: str) -> bool:
+        """Whether a quote may open a cell on this line."""
+        return bool(self._cell_before_quote.search(line))
 
     def stays_open(self, line: str) -> bool:
         """Whether a quote that is open before the line is still open behind it."""
@@ -112,6 +120,8 @@ class QuoteParser:
             row, place = cell.row, closing.end()
             if not closing[1]:
                 return Parsed(How.WHOLE, cells, row + 1)
+            if row > at and len(cells) > self._most:
+                return Parsed(How.JUNK, cells, row + 1)
 
     def _quoted(self, lines: Sequence[str], ends: Sequence[str], row: int, place: int, limit: int) -> _Cell:
         """The cell whose text starts at `place`; in the answer `row` and `place` are those of the closing quote."""

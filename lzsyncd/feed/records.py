@@ -107,8 +107,7 @@ class Gathering:
 
     def _add(self, cells: list[str], line: int) -> None:
         if len(cells) != self._columns:
-            count = f"{len(cells):,} column{'s' if len(cells) > 1 else ''}"
-            self.spoil_whole(line, cells, f"The record has {count} instead of {self._columns:,}.")
+            self.spoil_count(line, cells)
         elif not (self.careful and self._is_damaged(cells, line)):
             self._rows.append(cells)
             self._lines.append(line)
@@ -133,6 +132,11 @@ class Gathering:
     def spoil_whole(self, line: int, cells: list[str], detail: str, *, key_readable: bool = False) -> None:
         """Take a record whose quotes or columns are not right."""
         self._spoil(line, "record.columns", -1, cells, detail, key_readable=key_readable)
+
+    def spoil_count(self, line: int, cells: list[str], *, exact: bool = True) -> None:
+        """Take a record with the wrong number of cells; without `exact` there may be more than are told."""
+        count = f"{len(cells):,} column{'s' if len(cells) > 1 else ''} instead of {self._columns:,}"
+        self.spoil_whole(line, cells, f"The record has {count if exact else f'more than {self._columns:,} columns'}.")
 
     def spoil_too_long(self, line: int, cells: list[str], position: int, *, key_readable: bool) -> None:
         """Take a record with a cell that is too long."""

@@ -19,8 +19,10 @@ STRAY_QUOTE = "A quote opens here and is not closed; it would have swallowed the
 
 # An open quote is followed some way, always in vain in a file made to keep us busy. What was looked at in vain may grow
 # with the file, and no faster: beyond that a quote that stays open on its line counts as stray at once.
-FREE_LOOKS = 64 * 1024 * 1024
-LOOKS_PER_LINE = 4096
+LINE_COST = 256  # characters that take as long to look at as the change to another line
+FREE_LOOKS = 16 * 1024 * 1024
+LOOKS_PER_LINE = 2 * LINE_COST
+CSV_LINES = 16  # of one record; records with more are rare
 
 
 class _AtEnd(Enum):
@@ -33,19 +35,24 @@ class _AtEnd(Enum):
 
 
 class _Tape:
-    """The lines of a block, for the csv module; can be wound to any place."""
+    """The lines of a block, for the csv module: some of them from any place on."""
 
     def __init__(self, block: Block) -> None:
-        self.at = 0
+        self.at = self._end = 0
         self._lines = block.lines
         self._ends = block.ends
+
+    def wind(self, at: int) -> None:
+        """Go to a line; the tape ends `CSV_LINES` behind it."""
+        self.at = at
+        self._end = min(at + CSV_LINES, len(self._lines))
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
         at = self.at
-        if at == len(self._lines):
+        if at == self._end:
             raise StopIteration
         self.at = at + 1
         return self._lines[at] + self._ends[at]
@@ -71,17 +78,23 @@ class Splitter:
         self._columns = columns
         self._line = line
         self._limits = limits
-        self._parser = QuoteParser(delimiter, limits)
+        self._parser = QuoteParser(delimiter, limits, most=2 * columns)
         self._gathering = Gathering(delimiter, columns, key_position, limits.cell)
         self._block = NO_LINES
         self._waiting = NO_LINES
+        self._retry_at = 0
         self._at_end = _AtEnd.WAIT
         self._unclosed: Spoiled | None = None
         self._looks = 0
 
     def take(self, block: Block) -> Batch:
         """The records that are complete with these lines."""
-        self._split(self._waiting.followed_by(block) if self._waiting.lines else block, _AtEnd.WAIT)
+        if self._waiting.lines:
+            block = self._waiting.followed_by(block)
+        if block.size < self._retry_at:
+            self._waiting = block
+        else:
+            self._split(block, _AtEnd.WAIT)
         return self._gathering.batch()
 
     def take_long(self, pieces: Iterator[bytes]) -> Batch:
@@ -101,7 +114,7 @@ class Splitter:
     def _split(self, block: Block, at_end: _AtEnd) -> None:
         """Take all lines of the block; those of a record that is open at its end go to `_waiting`."""
         resumed = bool(self._waiting.lines)
-        self._block, self._waiting, self._at_end = block, NO_LINES, at_end
+        self._block, self._waiting, self._at_end, self._retry_at = block, NO_LINES, at_end, 0
         self._gathering.careful = block.damaged or block.size > self._limits.cell
         at = self._skip_unclosed(0)
         if block.quoted:
@@ -111,8 +124,8 @@ class Splitter:
 
     def _split_quoted(self, at: int, *, resumed: bool) -> int:
         lines = self._block.lines
-        # the csv module knows no limit of ours: it gets only what can't reach one, and no open record a second time
-        fast = self._block.size <= self._limits.cell and not resumed
+        # The csv module knows no limit of ours: it gets only what can't reach one, and no open record a second time.
+        fast = self._block.size <= self._limits.cell
         tape = _Tape(self._block)
         reader = csv.reader(tape, delimiter=self._delimiter, strict=True)
         for opening in [number for number, line in enumerate(lines) if '"' in line]:
@@ -120,8 +133,8 @@ class Splitter:
                 continue
             if opening > at:
                 self._add_plain(at, opening)
-            tape.at = opening
-            cells = self._ask_csv(tape, reader) if fast and self._may_look(opening) else None
+            tape.wind(opening)
+            cells = self._ask_csv(tape, reader) if fast and not (resumed and opening == 0) else None
             if cells is not None:
                 self._gathering.add_quoted(cells, self._line + opening)
                 at = tape.at
@@ -164,17 +177,15 @@ class Splitter:
         if parsed.how is How.JUNK and one_line:
             self._gathering.spoil_whole(line, self._naive(at), QUOTES_DO_NOT_MATCH)
             return parsed.end
-        stray = self._is_stray(at, parsed) if may_look else True
-        if stray is None:
-            return self._wait(at)
-        if stray:
-            self._looks += sum(map(len, block.lines[at + 1 : parsed.end]))
+        if not may_look or self._is_stray(at, parsed):
+            self._looks += sum(LINE_COST + len(text) for text in block.lines[at + 1 : parsed.end])
             self._gathering.spoil_whole(line, self._naive(at), STRAY_QUOTE)
             return at + 1
         return self._take_broken(parsed, line)
 
     def _wait(self, at: int) -> int:
         self._waiting = self._block.from_line(at)
+        self._retry_at = 2 * self._waiting.size  # or a long cell would be read anew with each chunk
         return len(self._block.lines)
 
     def _naive(self, at: int) -> list[str]:
@@ -192,19 +203,17 @@ class Splitter:
             self._leave_open(line, parsed.cells, self._gathering.has_key(parsed.cells[:-1]))
         return parsed.end
 
-    def _is_stray(self, at: int, parsed: Parsed) -> bool | None:
-        """Whether a quote swallowed whole records; None when the lines at hand do not tell."""
+    def _is_stray(self, at: int, parsed: Parsed) -> bool:
+        """Whether the quote that opened swallowed whole records."""
         lines, last = self._block.lines, parsed.end - 1
         if any(map(self._is_record, lines[at + 1 : last])):
             return True
-        if last == at or parsed.how is not How.JUNK:
-            return last > at and lines[last].count('"') % 2 == 0 and self._is_record(lines[last])
-        # The quote that seemed to close may be the one that opens a cell of a good record, perhaps over several lines.
-        own = self._parser.record(lines, self._block.ends, last)
-        if own.how is How.OPEN and self._at_end is _AtEnd.WAIT:
-            return None
-        self._looks += sum(map(len, lines[last + 1 : own.end]))
-        return own.how is How.WHOLE and len(own.cells) == self._columns
+        if last == at:
+            return False
+        if parsed.how is How.JUNK:
+            # What seemed to close may open a cell of another record, and what seemed to be junk be its text.
+            return self._parser.opens_cell(lines[last]) or self._is_record(lines[last])
+        return lines[last].count('"') % 2 == 0 and self._is_record(lines[last])
 
     def _is_record(self, line: str) -> bool:
         """Whether a line by itself has the right number of cells."""
@@ -238,7 +247,7 @@ class Splitter:
         if at < self._columns:
             self._gathering.spoil_too_long(line, cells, at, key_readable=record.key_readable)
         else:
-            self._gathering.spoil_whole(line, cells, f"The record has more than {self._columns:,} columns.")
+            self._gathering.spoil_count(line, cells, exact=False)
 
     def _split_long(self, pieces: Iterator[bytes]) -> None:
         record = self._unclosed
@@ -257,8 +266,7 @@ class Splitter:
         elif long.junk:
             gathering.spoil_whole(self._line, cells, QUOTES_DO_NOT_MATCH)
         elif len(cells) != self._columns:
-            few = f"{len(cells):,}" if len(cells) < self._columns else f"more than {self._columns:,}"
-            gathering.spoil_whole(self._line, cells, f"The record has {few} columns instead of {self._columns:,}.")
+            gathering.spoil_count(self._line, cells, exact=len(cells) < self._columns)
         elif max(long.sizes) > self._limits.cell:
             widest = long.sizes.index(max(long.sizes))
             gathering.spoil_too_long(self._line, cells, widest, key_readable=key_readable)

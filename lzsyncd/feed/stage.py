@@ -179,7 +179,7 @@ class Stager:
             (f"stage_{e}", f"{own}, record INTEGER, seq INTEGER, copy INTEGER DEFAULT 0, goes INTEGER{cells}"),
             (f"seen_{e}", f"{own}, record INTEGER, idnumber TEXT, fields TEXT"),
             (f"suspect_{e}", "column_name TEXT, value TEXT"),
-            (f"present_{e}", "idnumber TEXT"),
+            (f"present_{e}", "line INTEGER, record INTEGER, idnumber TEXT"),
         ):
             self.database.table(name, columns)
 
@@ -253,7 +253,7 @@ class Stager:
             self.staged.unreadable += not record.key_readable
             self.findings.add(self._spoiled_finding(record, header))
             if record.key_readable:
-                self.findings.note(f"present_{self.element}", (self._key_of(record, header),))
+                self.findings.note(f"present_{self.element}", (record.line, record.number, self._key_of(record, header)))
 
     def _key_of(self, record: Spoiled, header: Header) -> str:
         return record.cells[header.key_position].strip()

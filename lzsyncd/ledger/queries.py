@@ -130,6 +130,7 @@ class CodeCount(NamedTuple):
     code: str
     severity: str
     number: int
+    element: str
     file: str
     line: int
 
@@ -217,13 +218,13 @@ def find_runs(database: Database, text: str) -> list[str]:
 def code_counts(database: Database, run_id: str) -> list[CodeCount]:
     """Findings by code and severity, the dearest first, then the most frequent."""
     first = database.rows(
-        "SELECT c.code, c.severity, c.number, e.file, e.line FROM (SELECT code, severity, count(*) AS number, "
-        "min(id) AS first FROM sync_error WHERE run_id = ? GROUP BY code, severity) c JOIN sync_error e "
-        "ON e.id = c.first ORDER BY CASE c.severity WHEN 'fatal' THEN 0 WHEN 'error' THEN 1 ELSE 2 END, "
-        "c.number DESC, c.code",
+        "SELECT c.code, c.severity, c.number, e.element, e.file, e.line FROM ("
+        "SELECT code, severity, count(*) AS number, min(id) AS first FROM sync_error WHERE run_id = ? "
+        "GROUP BY code, severity) c JOIN sync_error e ON e.id = c.first ORDER BY "
+        "CASE c.severity WHEN 'fatal' THEN 0 WHEN 'error' THEN 1 ELSE 2 END, c.number DESC, c.code",
         (run_id,),
     )
-    return [CodeCount(row[0], row[1], int(row[2]), row[3] or "", row[4] or 0) for row in first]
+    return [CodeCount(row[0], row[1], int(row[2]), row[3] or "", row[4] or "", row[5] or 0) for row in first]
 
 
 def findings(

@@ -1,7 +1,7 @@
 """The sanity check of files alone: the run's own pipeline against an empty site that is thrown away.
 
-What the site would know is not known here, so nothing is said about it: a reference to an element whose file is not
-there, or does not name everybody, is read as plain text.
+What the site would know is not known here, so nothing is said about it: references to an element whose file is not
+there, or does not name everybody, are left unread.
 """
 
 import stat
@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from lzsyncd.config import ElementConfig, Site
-from lzsyncd.feed.elements import MENDED_MARK, Column, Element, Home, Kind
+from lzsyncd.feed.elements import MENDED_MARK, Column, Element, Kind
 from lzsyncd.intake.sets import FileSet, look
 from lzsyncd.ledger.runs import new_run_id
 from lzsyncd.progress import Progress
@@ -44,12 +44,8 @@ class _Alone(ElementConfig):
     unknown: frozenset[Element]
 
     def columns(self, element: Element) -> tuple[Column, ...]:
-        return tuple(_as_text(c) if c.refers_to in self.unknown else c for c in super().columns(element))
-
-
-def _as_text(column: Column) -> Column:
-    """The column without its meaning: its length is checked, nothing else."""
-    return replace(column, kind=Kind.TEXT, refers_to=None, home=Home.CUSTOM, stored=column.name)
+        columns = super().columns(element)
+        return tuple(replace(c, kind=Kind.IGNORED) if c.refers_to in self.unknown else c for c in columns)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ def stage_differing(picture: Picture, staged: Staged) -> None:
     e, database = staged.element, picture.database
     database.table_of(f"differs_{e}", _differing(picture, staged))
     _add_duplicates(picture, e)
+    _add_faulty(picture, e)
     columns = ["line", "record", "seq", "goes", *(cell(column) for column in staged.columns)]
     after, seq = 0, 0
     query = (
@@ -60,10 +61,18 @@ def _odd(staged: Staged) -> str:
     return " OR ".join(conditions)
 
 
+def _add_faulty(picture: Picture, e: Element) -> None:
+    """A record with a value error is rejected even where what is left of it equals what stands."""
+    picture.database.run(
+        f"INSERT INTO differs_{e} SELECT s.line FROM seen_{e} s WHERE s.line IN (SELECT line FROM finding "
+        f"WHERE element = '{e}' AND severity = 'error') AND s.line NOT IN (SELECT line FROM differs_{e})"
+    )
+
+
 def _add_duplicates(picture: Picture, e: Element) -> None:
     """Copies of a key may each equal what stands; all are rejected, so all are staged."""
     picture.database.run(
         f"INSERT INTO differs_{e} SELECT s.line FROM seen_{e} s WHERE s.idnumber IN ("
         f"SELECT d.idnumber FROM seen_{e} d WHERE d.idnumber IN (SELECT value FROM suspect_{e}) "
-        f"GROUP BY d.idnumber HAVING count(*) > 1) AND s.line NOT IN (SELECT line FROM differs_{e})"
+        f"GROUP BY d.idnumber HAVING count(*) > 1 UNION SELECT idnumber FROM present_{e}) AND s.line NOT IN (SELECT line FROM differs_{e})"
     )

@@ -129,7 +129,10 @@ def _custom(picture: Picture, staged: Staged, column: Column) -> Field:
     text = f"NULLIF(s.{cell(column)}, '')"
     fresh = f"NULLIF({text}, '{DROPPED}')"
     if column.default:
-        fresh = f"coalesce({fresh}, {_literal(_default(picture, staged, column))})"
+        # a cell that erases says something: a default over it would be taken away by the same file (law 4)
+        unless = f"WHEN s.{cell(column)} = '' THEN NULL " if staged.config.empty == "erase" else ""
+        default = _literal(_default(picture, staged, column))
+        fresh = f"CASE {unless}WHEN {fresh} IS NULL THEN {default} ELSE {fresh} END"
     before, after, created = stands, text, fresh
     if not is_raw(column):
         before, after, created = (_quoted(picture, v) for v in (stands, text, fresh))
@@ -161,11 +164,16 @@ def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def says_suspended(staged: Staged, column: Column) -> str:
+    """SQL: the record says whether the person is suspended. Who comes back may say so under `update = false`, too."""
+    return given(staged, column, standing="m.sid IS NOT NULL AND NOT m.returns")
+
+
 def _user_state(picture: Picture, staged: Staged) -> Iterator[Field]:
     suspended = "(u.suspended AND NOT u.suspended_by_feed)"
     fresh = "FALSE"
     if column := staged.column("suspended"):
-        says = given(staged, column, standing=STANDS)
+        says = says_suspended(staged, column)
         suspended = f"CASE WHEN {says} THEN s.{cell(column)} = '1' ELSE {suspended} END"
         fresh = f"(s.{cell(column)} = '1')"
     end, new_end = STANDING_END, "NULL"

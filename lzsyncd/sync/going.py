@@ -37,7 +37,8 @@ def _named(picture: Picture, staged: Staged) -> None:
     picture.database.run(
         f"INSERT INTO going_{e} SELECT m.id, m.line, '{how}' FROM match_{e} m JOIN lz_{e} u ON u.id = m.sid "
         f"WHERE m.goes AND m.managed AND {stays(e, how)} AND NOT EXISTS "
-        f"(SELECT 1 FROM match_{e} c WHERE c.idnumber = m.idnumber AND c.line <> m.line)"
+        f"(SELECT 1 FROM match_{e} c WHERE c.idnumber = m.idnumber AND c.line <> m.line) "
+        f"AND NOT EXISTS (SELECT 1 FROM present_{e} p WHERE p.idnumber = m.idnumber)"
     )
 
 

@@ -170,7 +170,10 @@ class PostgreSQL:
         )
 
     def member(self, document: str, name: str, *, raw: bool) -> str:
-        return f"({document}::json {'->' if raw else '->>'} '{name}')" + ("::text" if raw else "")
+        """After a merge jsonb has a space between the members of a list; options have no comma, so it is only there."""
+        if raw:
+            return f"""replace(({document}::json -> '{name}')::text, '", "', '","')"""
+        return f"({document}::json ->> '{name}')"
 
     def merged(self, document: str, patch: str) -> str:
         return f"jsonb_strip_nulls({document}::jsonb || ({patch})::jsonb)::text"

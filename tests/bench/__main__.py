@@ -93,7 +93,7 @@ def main() -> int:
     notes: list[str] = []
     try:
         for users in options.users:
-            days = make_days(folder, users, shuffled=options.shuffled)
+            days = make_days(folder, users, shuffled=options.shuffled, numbered=not options.named)
             for database in options.database:
                 for line in measure(folder, database, days, options):
                     file = "shuffled" if options.shuffled else "sorted"
@@ -114,6 +114,12 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--users", type=int, nargs="+", default=[100_000, 1_000_000], metavar="N")
     parser.add_argument("--database", nargs="+", choices=BENCHES, default=list(BENCHES))
     parser.add_argument("--shuffled", action="store_true", help="records in random order instead of by key")
+    parser.add_argument(
+        "--named",
+        action="store_true",
+        help="usernames and addresses in the order of names instead of keys: live indexes then fill at random places, "
+        "which costs the floor up to twice the time, and lzsyncd, which builds them last, nothing",
+    )
     parser.add_argument("--repeat", type=int, default=1, metavar="N", help="measure N times and take the median")
     parser.add_argument("--floor-only", action="store_true", help="leave lzsyncd out")
     parser.add_argument(
@@ -122,11 +128,11 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def make_days(folder: Path, users: int, *, shuffled: bool) -> Days:
-    folders = (folder / "today", folder / "tomorrow")
+def make_days(folder: Path, users: int, *, shuffled: bool, numbered: bool) -> Days:
     say(f"making {users:,} people")
-    today = write_company(folders[0], users=users, shuffled=shuffled)
-    return Days(folders, (today, write_company(folders[1], users=users, shuffled=shuffled, change=CHANGE)))
+    write = partial(write_company, users=users, shuffled=shuffled, numbered=numbered)
+    folders = (folder / "today", folder / "tomorrow")
+    return Days(folders, (write(folders[0]), write(folders[1], change=CHANGE)))
 
 
 def measure(folder: Path, database: str, days: Days, options: argparse.Namespace) -> list[Line]:

@@ -82,6 +82,7 @@ GOOD = [
     (custom(Kind.MULTISELECT), "South", '["South"]'),
     (custom(Kind.MULTISELECT), " South ,North,, South,", '["North","South"]'),
     (custom(Kind.MULTISELECT), "Große Höhe", '["Große Höhe"]'),
+    (custom(Kind.MULTISELECT), "Große Höhe,South", '["South","Große Höhe"]'),
     (custom(Kind.DATE), "2026-01-31", "2026-01-31"),
     (custom(Kind.DATETIME), "2026-01-31T08:00:00", "2026-01-31T08:00:00Z"),
     (custom(Kind.DATETIME), "2026-07-31 08:00", "2026-07-31T07:00:00Z"),
@@ -224,7 +225,7 @@ BAD = [
     (custom(Kind.CHECKBOX), "x", "value.boolean"),
     (custom(Kind.MENU), "north", "value.option"),
     (custom(Kind.MENU), "North,South", "value.option"),
-    (custom(Kind.MENU), "x" * 1000, "value.option"),
+    (custom(Kind.MENU, limit=255), "x" * 1000, "value.option"),
     (custom(Kind.MULTISELECT), "North,East", "value.option"),
     (custom(Kind.MULTISELECT), " , ,", "value.option"),
     *(

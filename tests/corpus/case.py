@@ -21,7 +21,7 @@ class Day:
         status: of the run; of each run where a folder holds two sets; none where there is no set.
         findings: `file:line:column:code` each, no more and no fewer; `*` stands for what the contract leaves open.
         counts: columns of `sync_count` by element; only those named are checked.
-        messages: text that the message of a finding must have, by code.
+        messages: words that the message of every finding of a code must have.
         causes: the finding that caused a finding.
         people, units, positions: the keys that stand afterwards (people: those not deleted).
         state: fields of records afterwards; only those named are checked.
@@ -34,7 +34,7 @@ class Day:
     status: list[str]
     findings: list[str] = field(default_factory=list)
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
-    messages: dict[str, str] = field(default_factory=dict)
+    messages: dict[str, list[str]] = field(default_factory=dict)
     causes: dict[str, str] = field(default_factory=dict)
     people: list[str] | None = None
     units: list[str] | None = None

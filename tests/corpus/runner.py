@@ -39,14 +39,14 @@ class _Played:
         with self.site.connected() as tables:
             for statement in self.day.before:
                 tables.run(statement)
-            before = copy_of(tables)
+            before, known = copy_of(tables), _runs(tables)
         dry = self._sync("--dry-run")
         with self.site.connected() as tables:
             if copy_of(tables) != before:
                 yield "the dry run changed the site"
         real = self._sync()
         with self.site.connected() as tables:
-            runs = _last_runs(tables, len(self.day.status))
+            runs = [run for run in _runs(tables) if run not in known]
             if not {run["status"] for run in runs} & {"applied"} and copy_of(tables) != before:
                 yield "nothing was applied, yet the site has changed"
             yield from self._result(real, runs)
@@ -58,10 +58,10 @@ class _Played:
     def again(self) -> Iterator[str]:
         """Law 4: twice is once."""
         with self.site.connected() as tables:
-            before = copy_of(tables)
+            before, known = copy_of(tables), _runs(tables)
         ended = self._sync()
         with self.site.connected() as tables:
-            runs = _last_runs(tables, len(self.day.status))
+            runs = [run for run in _runs(tables) if run not in known]
             if [run["status"] for run in runs] != ["unchanged"] * len(self.day.status) or ended.exit != self.day.exit:
                 yield f"exit {ended.exit}, status {[run['status'] for run in runs]}"
             for count in tables.of_runs("sync_count", [run["id"] for run in runs]):
@@ -85,13 +85,17 @@ class _Played:
         found = tables.of_runs("sync_error", runs, order="id")
         named = {row["id"]: _name(row) for row in found}
         yield from _compare(self.day.findings, list(named.values()))
-        for code, text in self.day.messages.items():
-            if not any(row["code"] == code and text in row["message"] for row in found):
-                yield f"no message of {code} has “{text}”: {[row['message'] for row in found if row['code'] == code]}"
+        yield from self._messages(found)
         causes = {named[row["id"]]: named.get(row["caused_by"], "none") for row in found}
         for name, cause in self.day.causes.items():
             if causes.get(name) != cause:
                 yield f"{name} is caused by {causes.get(name)}, not by {cause}"
+
+    def _messages(self, found: list[Row]) -> Iterator[str]:
+        for code, texts in self.day.messages.items():
+            for message in [row["message"] for row in found if row["code"] == code]:
+                for text in [text for text in texts if text not in message]:
+                    yield f"{code}: no “{text}” in “{message}”"
 
     def _state(self, zone: Zone) -> Iterator[str]:
         for attribute, element in KEYS.items():
@@ -146,9 +150,8 @@ class _Played:
             yield f"counts: {told['counts']} on the screen, {counts} in the ledger"
 
 
-def _last_runs(tables: Tables, number: int) -> list[Row]:
-    runs = tables.rows("SELECT * FROM sync_run WHERE kind = 'sync' ORDER BY id")
-    return runs[len(runs) - number :]
+def _runs(tables: Tables) -> list[Row]:
+    return tables.rows("SELECT * FROM sync_run WHERE kind = 'sync' ORDER BY id")
 
 
 def _name(finding: Row) -> str:

@@ -135,6 +135,14 @@ def test_nobody_reports_to_somebody_suspended(company):
     ]
 
 
+def test_usernames_and_addresses_may_follow_the_keys(tmp_path):
+    write_company(tmp_path, users=2_000, numbered=True, change=0.1)
+    assert_sound(tmp_path)
+    people = read(tmp_path)
+    for column in ("username", "email"):
+        assert sorted(people, key=lambda row: row[column]) == people
+
+
 def test_rows_have_the_size_and_the_quotes_of_real_ones(tmp_path):
     write_company(tmp_path, users=20_000)
     people = read(tmp_path)

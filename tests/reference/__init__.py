@@ -11,7 +11,10 @@ room, this is how it is read here:
   where a later planning takes away the reason: then the next run removes the unit.
 - Records left out by `create` or `update` say nothing: no link of theirs is judged. The state of somebody who returns
   is lifted under `update = false`, too, and an explicit `suspended` wins even then.
-- A default is for a new record that says nothing; a cell that erases says something.
+- A default is for a new record that says nothing, or nothing usable; a cell that erases says something.
+- Nobody complains of a link that stands already.
+- Whom the feed suspended has gone: they do not keep a unit from being hidden, only from being deleted.
+- Of a key that is there twice nobody goes, also not in the first round.
 - Any link in the job of somebody deleted counts for cycles: the row is there.
 - A mended file removes nobody: `deleted` is true without effect in it.
 """

@@ -110,6 +110,8 @@ def parents(state: NextState, element: str) -> Iterator[Fault]:
     edges = _edges(state, element, lambda version: version.row["parent"])
     for record, version in state.spoken(element):
         parent = state.cells(record).get("parentidnumber")
+        if parent == (state.zone.rows(element).get(record.key) or {}).get("parent") != record.key:
+            continue  # nobody complains of the link that stands
         what = _wrong_parent(state, element, record.key, parent) if parent else ""
         if not what and _closes_cycle(state, record, version.row["parent"], edges):
             what = "cycle"
@@ -130,6 +132,8 @@ def units_of_people(state: NextState) -> Iterator[Fault]:
     for record, _version in state.spoken("user"):
         for element in UNITS:
             named = state.cells(record).get(f"{element}idnumber")
+            if named == (state.zone.jobs.get(record.key) or {}).get(element):
+                continue  # nobody complains of the link that stands
             if named and not state.has_unit(element, named):
                 yield Fault(record, f"{element}idnumber", f"user.{element}.unknown")
 
@@ -199,6 +203,8 @@ def inactive_managers(state: NextState) -> Iterator[Fault]:
     """Links to a manager who is suspended or deleted in this state: told, and kept."""
     for record, version in state.spoken("user"):
         manager = _manager_of(version) or ""
+        if state.cells(record).get("manageridnumber") != manager:
+            continue  # the record names nobody, or names somebody whose link was dropped
         if any(v.row["suspended"] or v.row["deleted"] for v in state.versions["user"].get(manager, [])):
             yield Fault(record, "manageridnumber", "user.manager.inactive")
 
@@ -217,13 +223,19 @@ def units_in_use(state: NextState) -> set[tuple[str, str]]:
 
 
 def _held(state: NextState, element: str) -> set[str]:
-    """Goers held by a child that stays (for hiding: one the feed does not hide), or the job of somebody not deleted."""
+    """Goers held by a child that stays (for hiding: one the feed does not hide), or the job of somebody who stays.
+
+    Whom the feed suspended has gone, and does not keep a unit from being hidden. Deleting it would leave their open
+    job, which a suspension does not change, without its unit: so it stays for them.
+    """
     children = list(state.all(element))
     any_child = {v.row["parent"] for key, v in children if v.row["parent"] != key}
     visible_child = {v.row["parent"] for key, v in children if v.row["parent"] != key and not v.row["hidden_by_feed"]}
-    people = {v.job[element] for _, v in state.all("user") if v.job and not v.row["deleted"]}
-    by_child = {"delete": any_child, "hide": visible_child}
-    return {key for key, way in state.going[element].items() if key in by_child[way] | people}
+    people = [v for _, v in state.all("user") if v.job and not v.row["deleted"]]
+    anybody = {v.job[element] for v in people if v.job}
+    staying = {v.job[element] for v in people if v.job and not v.row["suspended_by_feed"]}
+    holders = {"delete": any_child | anybody, "hide": visible_child | staying}
+    return {key for key, way in state.going[element].items() if key in holders[way]}
 
 
 def _ancestors(state: NextState, element: str, key: str) -> list[str]:

@@ -63,7 +63,8 @@ class NextState:
         reading, policy = self.readings.get(element), self.site.policy(element)
         if reading is None or reading.mended:
             return {}
-        named, asked = reading.named, {record.key for record in self.accepted(element) if record.deleted}
+        named, keys = reading.named, [record.key for record in reading.records]
+        asked = {r.key for r in self.accepted(element) if r.deleted and keys.count(r.key) == 1}
         going = {}
         for key, row in self.zone.rows(element).items():
             way = "keep"
@@ -182,7 +183,7 @@ class NextState:
         for column in self.columns[record.element].values():
             if column.place == "custom" and column.name in cells:
                 custom[column.field] = cells[column.name]
-            elif column.place == "custom" and is_new and column.name not in record.unusable:
+            elif column.place == "custom" and is_new:
                 custom[column.field] = self._default(column, record.element)
         return {name: value for name, value in custom.items() if value is not None}
 

@@ -1,0 +1,89 @@
+"""docs/commands.md says what there is, and every example in it and in the help does what it shows."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from lzsyncd.cli.app import app
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "commands.md"
+TEXT = DOCUMENT.read_text(encoding="utf-8")
+COMMANDS = get_command(app).commands
+SECTIONS = dict(re.findall(r"^## (\S+)\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL))
+BLOCKS = re.findall(r"^```console\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+RUN_ID = re.compile(r"\b\d{8}T\d{9}-[0-9a-f]{8}\b")
+SHOWN_RUN = "20261122T020000412-5f0c9d1e"
+
+
+def examples_of(command):
+    return re.findall(r"^  (lzsyncd .*)$", command.epilog or "", re.MULTILINE)
+
+
+HELP_EXAMPLES = sorted({example for command in COMMANDS.values() for example in examples_of(command)})
+
+
+def options_of(command):
+    return {name for parameter in command.params for name in parameter.opts if name.startswith("-")} - {"--help", "-h"}
+
+
+def test_every_command_has_a_section_and_every_section_a_command():
+    assert set(SECTIONS) == set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_is_in_the_section_of_its_command(name):
+    assert set(re.findall(r"^\| `(--[a-z-]+)`", SECTIONS[name], re.MULTILINE)) == options_of(COMMANDS[name])
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_argument_is_in_the_section_of_its_command(name):
+    for parameter in COMMANDS[name].params:
+        if parameter.param_type_name == "argument" and name != "history":
+            assert (parameter.metavar or parameter.name.upper()) in SECTIONS[name]
+
+
+def test_the_global_options_are_documented():
+    for name in options_of(get_command(app)):
+        assert f"| `{name}`" in TEXT
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_examples_in_its_help_and_in_the_document(name):
+    assert examples_of(COMMANDS[name])
+    assert re.search(rf"^\$ lzsyncd (--config \S+ )?{name}\b", SECTIONS[name], re.MULTILINE)
+
+
+def test_every_exit_code_is_documented():
+    from lzsyncd.errors import ExitCode
+
+    assert {int(code) for code in re.findall(r"^\| (\d+) \|", TEXT, re.MULTILINE)} == {*ExitCode, 130}
+
+
+@pytest.mark.parametrize("example", HELP_EXAMPLES)
+def test_the_examples_in_the_help_run(example, after, lzsyncd):
+    outcome = lzsyncd(*arguments_of(example, after.run))
+    assert outcome.code in (0, 10), outcome.err
+    assert outcome.out or "--quiet" in example
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_the_examples_in_the_document_run_and_print_what_they_show(block, request, lzsyncd):
+    place = request.getfixturevalue("before" if "lzsyncd sync" in block else "after")
+    run = place.run
+    for line, shown in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE):
+        outcome = lzsyncd(*arguments_of(line, run))
+        assert outcome.code in (0, 10), outcome.err
+        if shown:
+            assert as_shown(outcome.out, place) == shown
+
+
+def arguments_of(line: str, run: str) -> list[str]:
+    line = line.replace(SHOWN_RUN, run).replace(SHOWN_RUN[-8:], run[-8:])
+    return shlex.split(line)[1:]
+
+
+def as_shown(text: str, place) -> str:
+    return RUN_ID.sub(SHOWN_RUN, text).replace(str(place.folder / "data"), "/srv/lzsyncd")
