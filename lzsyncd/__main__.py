@@ -10,7 +10,7 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 from lzsyncd.cli.app import app
-from lzsyncd.cli.output import flush, is_terminal, note, prepare
+from lzsyncd.cli.output import ReaderGone, flush, is_terminal, note, prepare
 from lzsyncd.errors import ExitCode, LzsyncdError
 
 INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
@@ -38,7 +38,7 @@ def _run(arguments: list[str]) -> int:
         return _wrong_usage(error)
     except LzsyncdError as error:
         return _told(error)
-    except BrokenPipeError:  # `lzsyncd errors | head`: whoever asked has seen enough
+    except ReaderGone:
         return ExitCode.CLEAN
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED

@@ -74,7 +74,9 @@ def check_cycles(picture: Picture, links: Links, number: int, severity: Severity
             severity=severity,
         )
         + f"FROM circle c JOIN match_{links.element} m ON m.id = c.id JOIN stage_{links.element} s ON s.line = m.line "
-        f"WHERE {links.holds()} AND m.{links.new} > 0 AND m.{links.new} IS DISTINCT FROM m.{links.old}"
+        f"WHERE {links.holds()} AND m.{links.new} > 0 AND m.{links.new} IS DISTINCT FROM m.{links.old} "
+        f"AND NOT EXISTS (SELECT 1 FROM finding f WHERE f.element = '{links.element}' AND f.line = m.line "
+        f"AND f.column_name = '{links.column}' AND f.round = {number})"
     )
 
 

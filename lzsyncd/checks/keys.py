@@ -74,7 +74,7 @@ def _claim(picture: Picture, staged: Staged, column: Column) -> None:
         f"INSERT INTO {name} SELECT q.line, q.record, q.idnumber, q.id, q.value, q.cell FROM ("
         f"SELECT m.line, m.record, m.idnumber, m.id, {_folded(column, text)} AS value, {text} AS cell "
         f"FROM match_{e} m JOIN stage_{e} s ON s.line = m.line LEFT JOIN lz_{e} u ON u.id = m.sid "
-        f"WHERE NOT m.goes AND m.managed AND {accepted(e)} AND (u.id IS NULL OR {comes})) q "
+        f"WHERE NOT m.goes AND {accepted(e)} AND (u.id IS NULL OR {comes})) q "
         f"WHERE q.value <> ''{suspicious}"
     )
     database.run(f"CREATE INDEX {name}_value ON {name} (value)")

@@ -37,6 +37,10 @@ class Heading:
     whole: bool = False
 
 
+class ReaderGone(Exception):
+    """Whoever read standard output has seen enough (`lzsyncd errors | head`); what is left need not be written."""
+
+
 def number(name: str) -> Heading:
     """A column of numbers."""
     return Heading(name, is_number=True, whole=True)
@@ -68,8 +72,15 @@ def flush() -> None:
 
 
 def say(text: str = "") -> None:
-    """A line for people on standard output."""
-    print(text)  # noqa: T201 this is what the command line is for
+    """A line for people on standard output.
+
+    Raises:
+        ReaderGone: nobody reads it any more.
+    """
+    try:
+        print(text)  # noqa: T201 this is what the command line is for
+    except BrokenPipeError:
+        raise ReaderGone from None
 
 
 def note(text: str) -> None:

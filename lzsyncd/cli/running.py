@@ -11,7 +11,7 @@ from lzsyncd.cli.output import is_terminal
 from lzsyncd.config import Config, Site
 from lzsyncd.errors import NoSet, TryAgain, Usage
 from lzsyncd.ledger.queries import CodeCount, RunSummary, code_counts, summary
-from lzsyncd.sync.run import Options, Result, describe, sync_folder
+from lzsyncd.sync.run import Options, Result, describe, sync_folder, translate
 from lzsyncd.zone.database import opened
 
 NANOSECONDS = 1_000_000_000
@@ -38,7 +38,9 @@ def logged_sync(site: Site, folder: Path, options: Options) -> list[Result]:
         results = sync_folder(site, folder, options)
     except Exception as error:
         told = {"error.type": type(error).__name__, "error.message": describe(error)}
-        level = "warning" if isinstance(error, EXPECTED) else "error"  # the frames are logged where it is caught
+        level = (
+            "warning" if isinstance(translate(error), EXPECTED) else "error"
+        )  # the frames are logged where it is caught
         getattr(log, level)("The run failed.", **{"event.action": "run_finished", "event.outcome": "failure", **told})
         raise
     with opened(site) as database:

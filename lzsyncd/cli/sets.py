@@ -44,6 +44,7 @@ def check(
     are no fault. A reference to an element whose file is not there is not judged. Nothing is kept.
     """
     from lzsyncd.cli.choice import chosen_site, configuration
+    from lzsyncd.cli.output import ReaderGone
     from lzsyncd.cli.results import show_checked, worst
     from lzsyncd.cli.watching import watching
     from lzsyncd.sync.check import checked
@@ -52,7 +53,7 @@ def check(
     with ExitStack() as until_told:
         with watching(folder) as progress:
             found = until_told.enter_context(checked(folder, settings, progress))
-        with suppress(BrokenPipeError):
+        with suppress(ReaderGone):
             show_checked(found, limit, as_json=as_json)
     return worst(found.results)
 
@@ -73,6 +74,7 @@ def sync(
     The summary goes to standard output and names no value of a file; the log goes to standard error.
     """
     from lzsyncd.cli.choice import chosen_site, configuration
+    from lzsyncd.cli.output import ReaderGone
     from lzsyncd.cli.results import show_results, worst
     from lzsyncd.cli.running import logged_sync, start_log
     from lzsyncd.cli.watching import watching
@@ -85,7 +87,7 @@ def sync(
     start_log(config, as_json=as_json)
     with watching(folder) as progress:
         results = logged_sync(chosen, folder, Options(dry_run=dry_run, progress=progress))
-    with suppress(BrokenPipeError):
+    with suppress(ReaderGone):
         show_results(chosen, results, as_json=as_json)
     return worst(results)
 

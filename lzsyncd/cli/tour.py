@@ -3,6 +3,7 @@
 # ruff: noqa: PLC0415 a command loads what it needs when it runs: help stays fast
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -42,4 +43,4 @@ def demo(
     with tour_folder(keep) as folder:
         Tour(company, folder, Stage()).show()
     if keep is not None:
-        say(f"\nLook around: lzsyncd --config {keep / 'lzsyncd.toml'} runs")
+        say(f"\nLook around: lzsyncd --config {quote(str(keep / 'lzsyncd.toml'))} runs")

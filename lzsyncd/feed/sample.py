@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from lzsyncd.config import ElementConfig, Site
@@ -69,18 +69,21 @@ def write_sample(folder: Path, site: Site) -> list[Path]:
         raise Usage(f"{folder} has {' and '.join(there)} already; nothing is overwritten.")
     folder.mkdir(parents=True, exist_ok=True)
     for e, path in zip(enabled, paths):
-        _write_csv(path, e, site.element(e))
+        _write_csv(path, e, site)
     paths[-1].write_text(page(site), encoding="utf-8")
     return paths
 
 
-def _write_csv(path: Path, element: Element, config: ElementConfig) -> None:
+def _write_csv(path: Path, element: Element, site: Site) -> None:
+    config = site.element(element)
     columns = taken_columns(element, config)
+    strange = {c.name: "" for c in columns if c.refers_to and not site.element(c.refers_to).enabled}
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, delimiter=config.delimiter, lineterminator="\r\n")
         writer.writerow([header_name(column, config) for column in columns])
         for number, row in enumerate(_ROWS[element]):
-            writer.writerow([row.get(c.name, example(c, config, number)) for c in columns])
+            cells = row | strange
+            writer.writerow([cells.get(c.name, example(c, config, number)) for c in columns])
 
 
 def taken_columns(element: Element, config: ElementConfig) -> list[Column]:
@@ -95,24 +98,24 @@ def header_name(column: Column, config: ElementConfig) -> str:
 
 def example(column: Column, config: ElementConfig, number: int = 0) -> str:
     """A value of the column as this site reads it; records of another number have another where it must be unique."""
-    text = column.example
+    later = timedelta(days=number if column.unique else 0)
     if column.kind is Kind.DATE:
-        return date.fromisoformat(text).strftime(config.date_formats[0])
-    if column.kind is Kind.MULTISELECT:
-        return ",".join(column.options[:2])
-    if not column.unique:
-        return text
-    return _another(column, text, number)
-
-
-def _another(column: Column, text: str, number: int) -> str:
-    if column.kind is Kind.NUMBER:
-        return str(int(text) + number)
+        return (date.fromisoformat(column.example) + later).strftime(config.date_formats[0])
     if column.kind is Kind.DATETIME:
-        return datetime.fromisoformat(text).replace(minute=number).isoformat()
-    if column.kind in (Kind.MENU, Kind.CHECKBOX):
-        return (*column.options, *("" for _ in range(number)))[number] if column.options else text
-    return f"{text}{number + 1}"
+        return (datetime.fromisoformat(column.example) + later).isoformat()
+    if column.kind is Kind.MULTISELECT and not column.unique:
+        return ",".join(column.options[:2])
+    return _another(column, number) if column.unique else column.example
+
+
+def _another(column: Column, number: int) -> str:
+    """A value that differs from record to record; where a column has too few of them, the last records have none."""
+    if column.kind is Kind.NUMBER:
+        return str(int(column.example) + number)
+    few = ("1", "0") if column.kind is Kind.CHECKBOX else column.options
+    if few:
+        return few[number] if number < len(few) else ""
+    return f"{column.example}{number + 1}"
 
 
 # -- the page

@@ -81,6 +81,11 @@ def _take_away(picture: Picture, number: int) -> bool:
     taken = 0
     static = " OR f.round = 0" if number == 1 else ""
     for e in Element:
+        # a record that a switch leaves out is rejected all the same when it is wrong in itself
+        database.run(
+            f"UPDATE out_{e} SET round = {number}, root = '{e}:' || line WHERE round = 0 AND line IN (SELECT f.line "
+            f"FROM finding f WHERE f.element = '{e}' AND f.severity = 'error' AND (f.round = {number}{static}))"
+        )
         taken += database.run(
             f"INSERT INTO out_{e} SELECT f.line, {number}, "
             f"ltrim(min(CASE WHEN f.root = '' THEN ' {e}:' || f.line ELSE f.root END)) FROM finding f "

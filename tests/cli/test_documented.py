@@ -8,6 +8,7 @@ import pytest
 from typer.main import get_command
 
 from lzsyncd.cli.app import app
+from lzsyncd.errors import ExitCode
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "commands.md"
 TEXT = DOCUMENT.read_text(encoding="utf-8")
@@ -57,8 +58,6 @@ def test_every_command_has_examples_in_its_help_and_in_the_document(name):
 
 
 def test_every_exit_code_is_documented():
-    from lzsyncd.errors import ExitCode
-
     assert {int(code) for code in re.findall(r"^\| (\d+) \|", TEXT, re.MULTILINE)} == {*ExitCode, 130}
 
 

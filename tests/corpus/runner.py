@@ -76,7 +76,7 @@ class _Played:
 
     def _result(self, real: Ended, runs: list[Row]) -> Iterator[str]:
         if real.exit != self.day.exit:
-            yield f"exit {real.exit}, not {self.day.exit}: {real.errors.strip()[-400:]}"
+            yield f"exit {real.exit}, not {self.day.exit}: {_last(real.errors)}"
         statuses = [run["status"] for run in runs]
         if statuses != self.day.status:
             yield f"status {statuses}, not {self.day.status}"
@@ -135,7 +135,7 @@ class _Played:
 
     def _document(self, tables: Tables, real: Ended, dry: Ended, runs: list[Row]) -> Iterator[str]:
         if dry.exit != real.exit:
-            yield f"the dry run ended with {dry.exit}, the real one with {real.exit}: {dry.errors.strip()[-400:]}"
+            yield f"the dry run ended with {dry.exit}, the real one with {real.exit}: {_last(dry.errors)}"
         if len(runs) != 1 or not real.output or not dry.output:
             return
         told, tried = json.loads(real.output), json.loads(dry.output)
@@ -173,3 +173,8 @@ def _compare(expected: list[str], found: list[str]) -> Iterator[str]:
 def _fits(pattern: str, name: str) -> bool:
     pairs = zip(pattern.split(":"), name.split(":"), strict=True)
     return pattern.count(":") == name.count(":") and all(want in ("*", have) for want, have in pairs)
+
+
+def _last(errors: str) -> str:
+    """What a command said last, before its log ends."""
+    return (errors.strip().splitlines() or [""])[-1][:300]
