@@ -52,24 +52,55 @@ def refuse_held(picture: Picture, e: Element) -> int:
     database = picture.database
     if not database.value(f"SELECT 1 FROM going_{e} LIMIT 1"):
         return 0
-    picture.table("held", "id BIGINT PRIMARY KEY, detail TEXT")
-    database.run(f"INSERT INTO held SELECT id, min(detail) FROM ({_children(e)} UNION ALL {_people(e)}) h GROUP BY id")
+    _find_held(picture, e, f"going_{e}")
     while database.run(
         f"INSERT INTO held SELECT DISTINCT g.id, 'units or positions below it are' FROM held h "
         f"JOIN lz_{e} u ON u.id = h.id JOIN going_{e} g ON g.id = u.parent_id "
         "WHERE NOT EXISTS (SELECT 1 FROM held o WHERE o.id = g.id)"
     ):
         pass
-    staged = picture.staged[e]
     database.run(
-        told(staged, f"{e}.in_use", KEPT, detail="h.detail", record="r")
+        told(picture.staged[e], f"{e}.in_use", KEPT, detail="h.detail", record="r")
         + f"FROM (SELECT g.id, coalesce(m.line, 1) AS line, coalesce(m.record, 0) AS record, u.idnumber FROM going_{e} g "
         f"JOIN lz_{e} u ON u.id = g.id LEFT JOIN match_{e} m ON m.line = g.line) r JOIN held h ON h.id = r.id"
+    )
+    # one that was released and is held again stays for good
+    database.run(f"UPDATE kept_{e} SET released = 2 WHERE id IN (SELECT id FROM held)")
+    database.run(
+        f"INSERT INTO kept_{e} SELECT g.id, g.line, g.how, 0 FROM going_{e} g JOIN held h ON h.id = g.id "
+        f"WHERE NOT EXISTS (SELECT 1 FROM kept_{e} k WHERE k.id = g.id)"
     )
     return database.run(f"DELETE FROM going_{e} WHERE id IN (SELECT id FROM held)")
 
 
-def _children(e: Element) -> str:
+def release_free(picture: Picture, e: Element) -> int:
+    """Let those of the refused units go, once, that nothing holds in the state that came of the refusal.
+
+    Returns:
+        How many go after all.
+    """
+    database = picture.database
+    if not database.value(f"SELECT 1 FROM kept_{e} WHERE released = 0 LIMIT 1"):
+        return 0
+    _find_held(picture, e, f"kept_{e}")
+    free = "released = 0 AND id NOT IN (SELECT id FROM held)"
+    database.run(f"INSERT INTO going_{e} SELECT id, line, how FROM kept_{e} WHERE {free}")
+    database.run(
+        f"DELETE FROM finding WHERE code = '{e}.in_use' AND idnumber IN "
+        f"(SELECT u.idnumber FROM kept_{e} k JOIN lz_{e} u ON u.id = k.id WHERE k.released = 0 AND k.id NOT IN (SELECT id FROM held))"
+    )
+    return database.run(f"UPDATE kept_{e} SET released = 1 WHERE {free}")
+
+
+def _find_held(picture: Picture, e: Element, goers: str) -> None:
+    """Fill `held` with those of the goers that somebody who stays holds in the state as it is settled."""
+    picture.table("held", "id BIGINT PRIMARY KEY, detail TEXT")
+    picture.database.run(
+        f"INSERT INTO held SELECT id, min(detail) FROM ({_children(e, goers)} UNION ALL {_people(e, goers)}) h GROUP BY id"
+    )
+
+
+def _children(e: Element, goers: str) -> str:
     """SQL: going units below which something stays. What the feed has hidden does not keep a unit from being hidden."""
     moved = f"SELECT 1 FROM match_{e} m WHERE m.id = c.id AND m.parent IS NOT NULL AND {accepted(e)}"
     stays = (
@@ -78,14 +109,14 @@ def _children(e: Element) -> str:
     )
     what = "'units or positions below it are'"
     return (
-        f"SELECT g.id, {what} AS detail FROM going_{e} g JOIN lz_{e} c ON c.parent_id = g.id "
+        f"SELECT g.id, {what} AS detail FROM {goers} g JOIN lz_{e} c ON c.parent_id = g.id "
         f"WHERE {stays} AND NOT EXISTS ({moved}) UNION ALL "
-        f"SELECT g.id, {what} FROM going_{e} g JOIN match_{e} m ON m.parent = g.id "
+        f"SELECT g.id, {what} FROM {goers} g JOIN match_{e} m ON m.parent = g.id "
         f"WHERE m.sid IS NOT NULL AND {accepted(e)}"
     )
 
 
-def _people(e: Element) -> str:
+def _people(e: Element, goers: str) -> str:
     """SQL: going units that the job of somebody who stays names.
 
     Whom the feed suspended has gone, and does not keep a unit from being hidden. Deleting it would leave their open
@@ -104,8 +135,8 @@ def _people(e: Element) -> str:
     )
     held = f"SELECT 1 FROM dropped_user d WHERE d.line = m.line AND d.column_name = '{column}'"
     return (
-        f"SELECT g.id, 'people are' AS detail FROM going_{e} g JOIN lz_job j ON j.{e}_id = g.id "
+        f"SELECT g.id, 'people are' AS detail FROM {goers} g JOIN lz_job j ON j.{e}_id = g.id "
         f"JOIN lz_user u ON u.id = j.user_id WHERE NOT EXISTS ({new}) AND NOT ({gone}) UNION ALL "
-        f"SELECT g.id, 'people are' FROM going_{e} g JOIN match_user m ON m.{e} = g.id "
+        f"SELECT g.id, 'people are' FROM {goers} g JOIN match_user m ON m.{e} = g.id "
         f"WHERE {accepted(Element.USER)} AND NOT EXISTS ({held})"
     )

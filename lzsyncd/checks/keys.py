@@ -30,9 +30,7 @@ def check(picture: Picture, e: Element, number: int) -> None:
 def _duplicate_keys(picture: Picture, staged: Staged) -> None:
     """A damaged record whose key could be read is a copy, too."""
     e = staged.element
-    suspects = (
-        f"(SELECT value FROM suspect_{e} WHERE column_name = 'idnumber' UNION SELECT idnumber FROM present_{e})"
-    )
+    suspects = f"(SELECT value FROM suspect_{e} WHERE column_name = 'idnumber' UNION SELECT idnumber FROM present_{e})"
     copies = (
         f"(SELECT line, record, idnumber FROM match_{e} WHERE idnumber IN {suspects} UNION ALL "
         f"SELECT line, record, idnumber FROM present_{e})"

@@ -20,7 +20,9 @@ MANAGERS = Links(
     Element.USER,
     "manager",
     "manageridnumber",
-    "(SELECT user_id AS id, manager_id AS up FROM lz_job WHERE managed)",
+    # of people made by hand any job counts: the way round may lead over them
+    "(SELECT j.user_id AS id, j.manager_id AS up FROM lz_job j JOIN lz_user u ON u.id = j.user_id "
+    "WHERE j.managed OR NOT u.managed)",
     "user.manager.cycle",
 )
 

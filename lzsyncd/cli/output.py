@@ -8,6 +8,7 @@ that is too long to measure is measured by its first rows.
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ MEASURED = 1_000  # rows of a plain table that decide how wide its columns are
 GAP = "  "
 ESCAPED_BREAK = "\\n"  # a line break inside a cell, where a row is a line
 _C1_CONTROLS = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}  # JSON lets them through, terminals obey them
+
+_MOVING = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 Cell = str | int
 
@@ -171,13 +174,5 @@ def _width(text: str) -> int:
 
 
 def visible(text: str, *, line_break: str = "\n") -> str:
-    """A text of which nothing moves the cursor."""
-    if text.isprintable():
-        return text
-    return "".join(_visible(character, line_break) for character in text)
-
-
-def _visible(character: str, line_break: str) -> str:
-    if character == "\n":
-        return line_break
-    return character if character.isprintable() else "\N{REPLACEMENT CHARACTER}"
+    """A text of which nothing moves the cursor or turns the writing round."""
+    return _MOVING.sub("\N{REPLACEMENT CHARACTER}", text.replace("\n", line_break) if "\n" in text else text)

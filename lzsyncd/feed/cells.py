@@ -32,7 +32,9 @@ def has_bad_byte(cell: str) -> bool:
 def readable(cell: str) -> str:
     """The cell with U+FFFD in place of what is not UTF-8, cut where it is too long to be kept."""
     cell = cell[:KEPT_CHARACTERS]
-    return cell.encode(errors="surrogateescape").decode(errors="replace") if has_bad_byte(cell) else cell
+    if cell.isascii() or not has_bad_byte(cell):
+        return cell
+    return cell.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def lines_are_trimmed(lines: Sequence[str], delimiter: str) -> bool:

@@ -89,15 +89,30 @@ class Gathering:
         delimiter = self._delimiter
         rows = [text.split(delimiter) for text in texts]
         self._plain += texts
-        if self.careful or self._columns == 1 or set(map(len, rows)) != {self._columns}:
-            self._add_one_by_one(rows, line)
-        else:
+        if self._columns > 1 and self._all_good(rows):
             self._rows += rows
             self._lines += range(line, line + len(rows))
-
-    def _add_one_by_one(self, rows: Iterable[list[str]], line: int) -> None:
+            return
         for at, cells in enumerate(rows, line):
             if len(cells) > 1 or (cells[0] and not cells[0].isspace()):
+                self._add(cells, at)
+
+    def _all_good(self, rows: Iterable[list[str]]) -> bool:
+        return not self.careful and set(map(len, rows)) == {self._columns}
+
+    def add_quoted_rows(self, rows: list[list[str]], line: int) -> None:
+        """Take the cells of records that have quotes and one line each.
+
+        Args:
+            rows: the cells.
+            line: the physical line number of the first.
+        """
+        self._quoted += rows
+        if self._all_good(rows):
+            self._rows += rows
+            self._lines += range(line, line + len(rows))
+        else:
+            for at, cells in enumerate(rows, line):
                 self._add(cells, at)
 
     def add_quoted(self, cells: list[str], line: int) -> None:
@@ -113,7 +128,9 @@ class Gathering:
             self._lines.append(line)
 
     def _is_damaged(self, cells: list[str], line: int) -> bool:
-        long = [at for at, cell in enumerate(cells) if len(cell) > self._longest]
+        long = []
+        if max(map(len, cells)) > self._longest:
+            long = [at for at, cell in enumerate(cells) if len(cell) > self._longest]
         damaged = damaged_at(cells)
         if long:
             self.spoil_too_long(line, cells, long[0], key_readable=self._key_of(cells, long + damaged))

@@ -23,6 +23,7 @@ LINE_COST = 256  # characters that take as long to look at as the change to anot
 FREE_LOOKS = 16 * 1024 * 1024
 LOOKS_PER_LINE = 2 * LINE_COST
 CSV_LINES = 16  # of one record; records with more are rare
+RUN_LINES = 64
 
 
 class _AtEnd(Enum):
@@ -133,6 +134,10 @@ class Splitter:
                 continue
             if opening > at:
                 self._add_plain(at, opening)
+            if fast and (run := self._run_of_quotes(opening)):
+                self._gathering.add_quoted_rows(run, self._line + opening)
+                at = opening + len(run)
+                continue
             tape.wind(opening)
             cells = self._ask_csv(tape, reader) if fast and not (resumed and opening == 0) else None
             if cells is not None:
@@ -146,6 +151,22 @@ class Splitter:
         if at < to:
             texts = self._block.lines if to - at == len(self._block.lines) else self._block.lines[at:to]
             self._gathering.add_lines(texts, self._line + at)
+
+    def _run_of_quotes(self, at: int) -> list[list[str]]:
+        """The cells of the next lines when each has quotes and is a record: files often have quotes on every line."""
+        run: list[str] = []
+        for line in self._block.lines[at : at + RUN_LINES]:
+            quotes = line.count('"')
+            if not quotes or quotes % 2 or ' "' in line or '\t"' in line:
+                break
+            run.append(line)
+        if len(run) < 2:  # noqa: PLR2004 - one line is nothing to gain
+            return []
+        try:
+            rows = list(csv.reader(run, delimiter=self._delimiter, strict=True))
+        except csv.Error:
+            return []
+        return rows if len(rows) == len(run) else []
 
     def _ask_csv(self, tape: _Tape, reader: "Iterator[list[str]]") -> list[str] | None:
         """The cells of the next record on the tape, None where the csv module can't be trusted with it."""

@@ -253,7 +253,9 @@ class Stager:
             self.staged.unreadable += not record.key_readable
             self.findings.add(self._spoiled_finding(record, header))
             if record.key_readable:
-                self.findings.note(f"present_{self.element}", (record.line, record.number, self._key_of(record, header)))
+                self.findings.note(
+                    f"present_{self.element}", (record.line, record.number, self._key_of(record, header))
+                )
 
     def _key_of(self, record: Spoiled, header: Header) -> str:
         return record.cells[header.key_position].strip()

@@ -28,7 +28,7 @@ def settle(picture: Picture) -> None:
         number = 1
         while _round(picture, number):
             number += 1
-        if not _refuse_removals(picture):
+        if not (_refuse_removals(picture) or _release_removals(picture)):
             break
     people.warn_of_inactive_managers(picture)
     _leave_only_accepted(picture)
@@ -38,6 +38,8 @@ def _tables(picture: Picture) -> None:
     for e in Element:
         picture.table(f"out_{e}", "line INTEGER PRIMARY KEY, round INTEGER, root TEXT")
         picture.table(f"gone_{e}", "id BIGINT, how TEXT, round INTEGER, root TEXT")
+    for e in UNITS:
+        picture.table(f"kept_{e}", "id BIGINT PRIMARY KEY, line INTEGER, how TEXT, released INTEGER DEFAULT 0")
     picture.table("dropped_user", "line INTEGER, column_name TEXT, round INTEGER, PRIMARY KEY (line, column_name)")
 
 
@@ -111,6 +113,15 @@ def _refuse_removals(picture: Picture) -> bool:
     """Units that somebody who stays still holds do not go; returns whether there were any."""
     refused = [hierarchy.refuse_held(picture, e) for e in UNITS]
     return any(refused)
+
+
+def _release_removals(picture: Picture) -> bool:
+    """A refusal may take away its own reason: somebody moves who could not move before. Then the unit goes after all.
+
+    Without this the next run of the same set would remove it (law 4). Each is released once, so that it ends.
+    """
+    released = [hierarchy.release_free(picture, e) for e in UNITS]
+    return any(released)
 
 
 def _leave_only_accepted(picture: Picture) -> None:

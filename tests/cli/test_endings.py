@@ -35,7 +35,8 @@ def test_without_a_command_it_explains_itself(lzsyncd):
 
 def test_help_and_completion_load_neither_engine_nor_libraries():
     heavy = ["peewee", "rich", "structlog", "lzsyncd.config", "lzsyncd.sync"]
-    program = f"import sys, lzsyncd.__main__ as m; m.main(['sync', '--help']); print([n for n in {heavy} if n in sys.modules])"
+    loaded = f"print([name for name in {heavy} if name in sys.modules])"
+    program = f"import sys, lzsyncd.__main__ as m; m.main(['sync', '--help']); {loaded}"
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     outcome = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment

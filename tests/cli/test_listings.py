@@ -1,5 +1,6 @@
 """`runs`, `show`, `errors`, `changes`, `history`: which run they speak of, and what they show."""
 
+import io
 import json
 import os
 import pty
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from lzsyncd.cli.output import MEASURED, number, plain_table, whole
+from lzsyncd.__main__ import main
+from lzsyncd.cli.output import MEASURED, number, plain_table, visible, whole
 from lzsyncd.config import load
 from lzsyncd.sync.run import Options, sync_folder
 
@@ -18,11 +20,35 @@ ROOT = Path(__file__).parents[2]
 COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-7]m")
 
 
-def on_a_terminal(*arguments, columns=100, **settings):
-    """What the real program shows on a terminal."""
+class Terminal(io.StringIO):
+    """A stream that a person looks at."""
+
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def on_a_terminal(monkeypatch):
+    """Runs a command whose output a terminal shows; returns what is seen."""
+
+    def run(*arguments, columns=100, **settings):
+        shown = Terminal()
+        with monkeypatch.context() as patch:
+            patch.delenv("NO_COLOR", raising=False)
+            for name, value in ({"TERM": "xterm-256color", "COLUMNS": str(columns)} | settings).items():
+                patch.setenv(name, value)
+            patch.setattr("sys.stdout", shown)
+            patch.setattr("sys.stderr", shown)
+            main([*arguments])
+        return shown.getvalue()
+
+    return run
+
+
+def on_a_real_terminal(*arguments):
+    """What the real program shows on a terminal of its own."""
     reader, writer = pty.openpty()
-    environment = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "COLUMNS")}
-    environment |= {"PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "COLUMNS": str(columns)} | settings
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "COLUMNS": "100"}
     command = [sys.executable, "-m", "lzsyncd", *arguments]
     with subprocess.Popen(command, stdin=writer, stdout=writer, stderr=writer, env=environment):
         os.close(writer)
@@ -183,7 +209,7 @@ def test_what_is_not_there_is_told_in_a_sentence(lzsyncd):
 
 
 @pytest.mark.usefixtures("after")
-def test_on_a_terminal_findings_are_blocks_in_colour():
+def test_on_a_terminal_findings_are_blocks_in_colour(on_a_terminal):
     shown = on_a_terminal("errors")
     assert "\x1b[31merror" in shown
     assert re.search(r"user.csv:5.*user.email.invalid.*\n {4}“katherine” is not an e-mail address", shown)
@@ -191,14 +217,14 @@ def test_on_a_terminal_findings_are_blocks_in_colour():
 
 @pytest.mark.usefixtures("after")
 @pytest.mark.parametrize("settings", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
-def test_colour_is_left_out_where_it_is_not_wanted(settings):
+def test_colour_is_left_out_where_it_is_not_wanted(settings, on_a_terminal):
     shown = on_a_terminal("errors", **settings)
     assert "katherine" in shown
     assert not COLOUR.search(shown)
 
 
 @pytest.mark.parametrize("columns", [200, 100, 80, 40])
-def test_no_table_is_cut_off_on_a_narrow_terminal(columns, after):
+def test_no_table_is_cut_off_on_a_narrow_terminal(columns, after, on_a_terminal):
     shown = on_a_terminal("show", columns=columns)
     assert after.run in shown
     for word in ("unchanged", "warnings", "user.email.invalid", "user.csv:5"):
@@ -207,28 +233,28 @@ def test_no_table_is_cut_off_on_a_narrow_terminal(columns, after):
 
 @pytest.mark.usefixtures("before")
 def test_a_sync_shows_a_bar_on_a_terminal_and_no_log():
-    shown = on_a_terminal("sync", "--from", "export/")
+    shown = on_a_real_terminal("sync", "--from", "export/")
     assert "━" in shown
     assert "The set was applied." in shown
     assert "run_started" not in shown
 
 
 @pytest.mark.usefixtures("before")
-def test_with_level_debug_a_terminal_gets_the_log_as_text(before):
+def test_with_level_debug_a_terminal_gets_the_log_as_text(before, on_a_terminal):
     with before.config.open("a") as stream:
         stream.write('[log]\nlevel = "debug"\n')
     shown = on_a_terminal("sync", "--from", "export/", columns=1000)
     assert re.search(r"info +The run has started\..*event.action=run_started", shown)
 
 
-def test_changes_and_history_are_blocks_on_a_terminal(after):
+def test_changes_and_history_are_blocks_on_a_terminal(after, on_a_terminal):
     assert re.search(r"updated.*user.*E1001.*\n {4}city: London → Cambridge", on_a_terminal("changes"))
     shown = on_a_terminal("history", "user", "E1001")
     assert re.search(rf"created.*user.csv:3.*\n {{4}}username: ada.lovelace(?s:.*)updated.*{after.run}", shown)
 
 
 @pytest.mark.usefixtures("after")
-def test_a_long_listing_ends_after_fifty_on_a_terminal_and_never_elsewhere(after, lzsyncd):
+def test_a_long_listing_ends_after_fifty_on_a_terminal_and_never_elsewhere(after, lzsyncd, on_a_terminal):
     with (after.folder / "export" / "user.csv").open("a") as stream:
         stream.writelines(f"X{number},,Nobody\r\n" for number in range(60))
     lzsyncd("sync", "--from", "export/")
@@ -254,3 +280,30 @@ def test_a_plain_table_streams():
 
     lines = plain_table([whole("name"), number("n")], endless())
     assert [next(lines) for _ in range(MEASURED + 10)][-1] == "a     1"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Zoë\u00a0Ng\u200d", "Zoë\u00a0Ng\u200d"),
+        ("a\nb", "a\\nb"),
+        ("\x1b[2Ja\x9b", "\ufffd[2Ja\ufffd"),
+        ("\u202egnp.exe", "\ufffdgnp.exe"),
+    ],
+)
+def test_a_value_can_not_move_the_cursor(text, shown):
+    assert visible(text, line_break="\\n") == shown
+
+
+def test_every_listing_works_on_either_database(before, database, lzsyncd):
+    place = before.folder / "data" / "other"
+    url = database(place)
+    before.config.write_text(f'[daemon]\ndata_dir = "{before.folder}/data"\n[sites.other]\ndatabase = "{url}"\n')
+    assert lzsyncd("sync", "--from", "first/").code == 0
+    assert lzsyncd("sync", "--from", "export/").code == 10
+    assert [run["status"] for run in json.loads(lzsyncd("runs", "--json").out)] == ["applied", "applied"]
+    assert json.loads(lzsyncd("show", "--json").out)["findings"] == {"user.email.invalid": 1}
+    assert [error["line"] for error in json.loads(lzsyncd("errors", "--code", "user.email", "--json").out)] == [5]
+    assert [change["idnumber"] for change in json.loads(lzsyncd("changes", "--json").out)] == ["E1001", "E1002"]
+    assert len(json.loads(lzsyncd("history", "user", "E1001", "--json").out)) == 2
+    assert "user.email.invalid" in lzsyncd("show").out

@@ -7,8 +7,8 @@ room, this is how it is read here:
   whole: copies of one key, records with value errors and records of keys made by hand take part in it with what could
   be read of them, and are rejected at its end. What several copies of a key say is true of the key in any of them.
 - A damaged record that shows its key is named, and a copy of that key; nothing else of it is judged.
-- Removals are of managed records only, also in the first round. Refused ones stay refused for the rest of the run, even
-  where a later planning takes away the reason: then the next run removes the unit.
+- Removals are of managed records only, also in the first round. A refusal that takes away its own reason is
+  taken back, once for each unit: else the same set would remove the unit the next time (law 4).
 - Records left out by `create` or `update` say nothing: no link of theirs is judged. The state of somebody who returns
   is lifted under `update = false`, too, and an explicit `suspended` wins even then.
 - A default is for a new record that says nothing, or nothing usable; a cell that erases says something.

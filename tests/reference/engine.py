@@ -64,12 +64,17 @@ class Plan:
         self.zone, self.readings, self.site, self.today = zone, readings, site, today
         self.verdicts = Verdicts()
         self.plannings = 0
-        refused: set[tuple[str, str]] | None = None
-        while refused != set():
+        released: set[tuple[str, str]] = set()
+        while True:
             self._settle()
-            refused = rules.units_in_use(self.state)
-            if refused:
-                self.verdicts = Verdicts(protected=self.verdicts.protected | refused)
+            protected = self.verdicts.protected | rules.units_in_use(self.state)
+            if protected == self.verdicts.protected:
+                free = rules.units_no_longer_in_use(self.state, released)
+                if not free:
+                    break
+                released |= free
+                protected = protected - free
+            self.verdicts = Verdicts(protected=protected)
         self.findings += [fault.finding for fault in rules.inactive_managers(self.state)]
         self.findings += self._removals_refused()
         self.withheld = {e for e in readings if self.state.is_withheld(e) and self.state.would_go(e)}

@@ -216,13 +216,23 @@ def units_in_use(state: NextState) -> set[tuple[str, str]]:
     """The units that would go but can't: something that stays holds them, or they are above such a unit."""
     found: set[tuple[str, str]] = set()
     for element in UNITS:
-        held = _held(state, element)
+        held = _held(state, element, state.going[element])
         above = {ancestor for key in held for ancestor in _ancestors(state, element, key)}
         found |= {(element, key) for key in held | (above & set(state.going[element]))}
     return found
 
 
-def _held(state: NextState, element: str) -> set[str]:
+def units_no_longer_in_use(state: NextState, released: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Refused removals whose reason went away with the refusal, and that were not let go before."""
+    found: set[tuple[str, str]] = set()
+    for element in UNITS:
+        kept = {key for kind, key in state.verdicts.protected - released if kind == element}
+        ways = {key: way for key, way in state.would_go(element).items() if key in kept}
+        found |= {(element, key) for key in ways.keys() - _held(state, element, ways)}
+    return found
+
+
+def _held(state: NextState, element: str, goers: dict[str, str]) -> set[str]:
     """Goers held by a child that stays (for hiding: one the feed does not hide), or the job of somebody who stays.
 
     Whom the feed suspended has gone, and does not keep a unit from being hidden. Deleting it would leave their open
@@ -235,7 +245,7 @@ def _held(state: NextState, element: str) -> set[str]:
     anybody = {v.job[element] for v in people if v.job}
     staying = {v.job[element] for v in people if v.job and not v.row["suspended_by_feed"]}
     holders = {"delete": any_child | anybody, "hide": visible_child | staying}
-    return {key for key, way in state.going[element].items() if key in holders[way]}
+    return {key for key, way in goers.items() if key in holders[way]}
 
 
 def _ancestors(state: NextState, element: str, key: str) -> list[str]:
