@@ -17,16 +17,23 @@ from lzsyncd.zone.database import opened
 from .postgres import Cluster
 
 TEMPLATE = "lzsyncd_template"
+MEMORY = Path("/dev/shm")
+ENOUGH = 2 << 30  # bytes for the server's log and the databases of one worker
 DATABASES = ("sqlite", "postgresql")
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """One PostgreSQL server for the session (for each worker of pytest-xdist), with a migrated template database."""
-    with Cluster() as server:
+    with Cluster(parent=_in_memory()) as server:
         with opened(replace(Site.standard("template"), database=server.create_database(TEMPLATE))):
             pass
         yield server
+
+
+def _in_memory() -> Path | None:
+    """A folder in memory where there is room: a run makes many small tables, twice as fast there as on a disk."""
+    return MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH else None
 
 
 @pytest.fixture(scope="session")

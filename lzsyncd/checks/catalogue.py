@@ -24,7 +24,7 @@ class Finding(NamedTuple):
     Attributes:
         code: a code of `CATALOGUE`.
         element: None for findings of the whole set.
-        line: physical line of the file on which the record starts; 1 for findings about a file or column; 0 without file.
+        line: physical line on which the record starts; 1 for findings about a file or column; 0 without file.
         record: the record's number, from 1; 0 where there is none.
         idnumber: the record's key, as far as it could be read.
         column: the column's name.
@@ -116,7 +116,7 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     _warning(
         "set.removals_withheld",
-        "Nobody was removed here, though {detail} would have gone: a record could not be read, and it may be any of them.",
+        "Nobody was removed, though {detail} would have gone: a record could not be read, and may be any of them.",
         "Mend the records with unreadable keys and deliver the file again.",
     ),
     _fatal(

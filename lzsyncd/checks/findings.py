@@ -65,7 +65,7 @@ class FindingStore:
         )
 
     def note(self, table: str, row: tuple[Any, ...]) -> None:
-        """Keep a row for a small staging table: `present_ELEMENT` (line, record, idnumber) or `suspect_ELEMENT` (column, value)."""
+        """Keep a row for `present_ELEMENT` (line, record, idnumber) or `suspect_ELEMENT` (column, value)."""
         self._rows[table].append(row)
 
     def flush(self) -> None:

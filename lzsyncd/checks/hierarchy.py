@@ -61,8 +61,8 @@ def refuse_held(picture: Picture, e: Element) -> int:
         pass
     database.run(
         told(picture.staged[e], f"{e}.in_use", KEPT, detail="h.detail", record="r")
-        + f"FROM (SELECT g.id, coalesce(m.line, 1) AS line, coalesce(m.record, 0) AS record, u.idnumber FROM going_{e} g "
-        f"JOIN lz_{e} u ON u.id = g.id LEFT JOIN match_{e} m ON m.line = g.line) r JOIN held h ON h.id = r.id"
+        + f"FROM (SELECT g.id, coalesce(m.line, 1) AS line, coalesce(m.record, 0) AS record, u.idnumber "
+        f"FROM going_{e} g JOIN lz_{e} u ON u.id = g.id LEFT JOIN match_{e} m ON m.line = g.line) r JOIN held h ON h.id = r.id"
     )
     # one that was released and is held again stays for good
     database.run(f"UPDATE kept_{e} SET released = 2 WHERE id IN (SELECT id FROM held)")
@@ -87,7 +87,8 @@ def release_free(picture: Picture, e: Element) -> int:
     database.run(f"INSERT INTO going_{e} SELECT id, line, how FROM kept_{e} WHERE {free}")
     database.run(
         f"DELETE FROM finding WHERE code = '{e}.in_use' AND idnumber IN "
-        f"(SELECT u.idnumber FROM kept_{e} k JOIN lz_{e} u ON u.id = k.id WHERE k.released = 0 AND k.id NOT IN (SELECT id FROM held))"
+        f"(SELECT u.idnumber FROM kept_{e} k JOIN lz_{e} u ON u.id = k.id WHERE k.released = 0 "
+        "AND k.id NOT IN (SELECT id FROM held))"
     )
     return database.run(f"UPDATE kept_{e} SET released = 1 WHERE {free}")
 
@@ -96,7 +97,8 @@ def _find_held(picture: Picture, e: Element, goers: str) -> None:
     """Fill `held` with those of the goers that somebody who stays holds in the state as it is settled."""
     picture.table("held", "id BIGINT PRIMARY KEY, detail TEXT")
     picture.database.run(
-        f"INSERT INTO held SELECT id, min(detail) FROM ({_children(e, goers)} UNION ALL {_people(e, goers)}) h GROUP BY id"
+        f"INSERT INTO held SELECT id, min(detail) FROM ({_children(e, goers)} UNION ALL {_people(e, goers)}) h "
+        "GROUP BY id"
     )
 
 
@@ -129,7 +131,8 @@ def _people(e: Element, goers: str) -> str:
         f"AND NOT EXISTS (SELECT 1 FROM dropped_user d WHERE d.line = m.line AND d.column_name = '{column}')"
     )
     gone = (
-        "((u.deleted OR (u.suspended_by_feed AND g.how = 'hide')) AND NOT EXISTS (SELECT 1 FROM match_user m WHERE m.id = u.id AND NOT m.goes AND "
+        "((u.deleted OR (u.suspended_by_feed AND g.how = 'hide')) "
+        "AND NOT EXISTS (SELECT 1 FROM match_user m WHERE m.id = u.id AND NOT m.goes AND "
         f"{accepted(Element.USER)})) OR EXISTS (SELECT 1 FROM going_user d WHERE d.id = u.id "
         "AND (d.how = 'delete' OR g.how = 'hide'))"
     )

@@ -123,8 +123,9 @@ def _tell_taken(picture: Picture, staged: Staged, column: Column, number: int) -
             root="q",
             record="q",
         )
-        + f"FROM (SELECT k.line, k.record, k.idnumber, k.cell, min(h.idnumber) AS holder, coalesce(min(x.root), '') AS root "
-        f"FROM ({_holders(picture, column, e, claim)}) w JOIN {claim} k ON k.line = w.line JOIN lz_{e} h ON h.id = w.id "
+        + f"FROM (SELECT k.line, k.record, k.idnumber, k.cell, min(h.idnumber) AS holder, "
+        f"coalesce(min(x.root), '') AS root FROM ({_holders(picture, column, e, claim)}) w "
+        f"JOIN {claim} k ON k.line = w.line JOIN lz_{e} h ON h.id = w.id "
         f"LEFT JOIN match_{e} r ON r.id = h.id LEFT JOIN out_{e} x ON x.line = r.line AND x.round > 0 "
         f"WHERE {' AND '.join(keeps)} AND {accepted(e, 'k')} AND NOT EXISTS (SELECT 1 FROM finding f "
         f"WHERE f.element = '{e}' AND f.line = k.line AND f.code = '{_code(column, 'duplicate')}' "
@@ -136,7 +137,8 @@ def _holders(picture: Picture, column: Column, e: Element, claim: str) -> str:
     """SQL: (line of a claim, id of somebody else who stands with that value)."""
     alive = " AND NOT h.deleted" if e is Element.USER else ""
     if column.home is Home.CUSTOM:
-        return f"SELECT k.line, h.id FROM {claim} k JOIN lz_{e} h ON {_held(picture, column, 'h')} = k.value AND h.id <> k.id{alive}"
+        held = _held(picture, column, "h")
+        return f"SELECT k.line, h.id FROM {claim} k JOIN lz_{e} h ON {held} = k.value AND h.id <> k.id{alive}"
     held = f"lower(h.{column.stored})"
     plain = f"SELECT k.line, h.id FROM {claim} k JOIN lz_{e} h ON {held} = k.value AND h.id <> k.id{alive}"
     if column.kind is not Kind.EMAIL:

@@ -63,10 +63,9 @@ def _take(element: Element, source: Path, target: Path, max_size: int) -> Taken:
     try:
         handle = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        if source.is_symlink():
-            return refused("set.unsafe", "it is a symbolic link")
-        return refused("file.unreadable", os.strerror(error.errno or 0))
-    with open(handle, "rb") as stream:
+        link = source.is_symlink()
+        return refused(*(("set.unsafe", "it is a symbolic link") if link else ("file.unreadable", _words(error))))
+    with os.fdopen(handle, "rb") as stream:
         before = os.fstat(handle)
         if reason := _unsafe(before):
             return refused("set.unsafe", reason)
@@ -77,11 +76,15 @@ def _take(element: Element, source: Path, target: Path, max_size: int) -> Taken:
         except OSError as error:
             if error.errno is None or not _is_reading(error):
                 raise
-            return refused("file.unreadable", os.strerror(error.errno))
+            return refused("file.unreadable", _words(error))
         after = os.fstat(handle)
     if _identity(before) != _identity(after) or size != before.st_size:
         return refused("file.changed")
     return Taken(element, source.name, target, size, digest)
+
+
+def _words(error: OSError) -> str:
+    return os.strerror(error.errno or 0)
 
 
 def _is_reading(error: OSError) -> bool:

@@ -43,7 +43,8 @@ def new_run_id(moment: datetime) -> str:
 def start(database: Database, run_id: str, *, kind: str, trigger: str, now: str) -> None:
     """Write a run down before anything is done for it."""
     database.run(
-        'INSERT INTO sync_run (id, kind, "trigger", attempt, status, created_at, started_at) VALUES (?, ?, ?, 1, ?, ?, ?)',
+        'INSERT INTO sync_run (id, kind, "trigger", attempt, status, created_at, started_at) '
+        "VALUES (?, ?, ?, 1, ?, ?, ?)",
         (run_id, kind, trigger, Status.CLAIMED, now, now),
     )
 

@@ -82,8 +82,8 @@ def _text(site: Site, told: RunSummary, found: list[Cause], rejects: list[str]) 
         lines += [
             "",
             f"What to do: mend the records in {', '.join(rejects)} and put these files into the inbox.",
-            "Each holds the rejected records as they came; the columns lz_… say what is wrong and are ignored when they",
-            "come back. A mended file corrects records and never removes anybody.",
+            "Each holds the rejected records as they came; the columns lz_… say what is wrong and are ignored when",
+            "they come back. A mended file corrects records and never removes anybody.",
         ]
     return "\n".join(lines) + "\n"
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lzsyncd.feed.elements import Element, Home
-from lzsyncd.feed.stage import Staged
 from lzsyncd.sync.fields import Field, custom_object, custom_patch, fields_of, merged_custom
 from lzsyncd.sync.picture import UNITS, Picture, document
 from lzsyncd.sync.plan import standing_join

@@ -38,8 +38,8 @@ def _differing(picture: Picture, staged: Staged) -> str:
     texts = picture.database.dialect.joined(["'0'", *(standing_text(picture, column) for column in staged.columns)])
     return (
         f"SELECT s.line AS line FROM seen_{e} s LEFT JOIN lz_{e} u ON u.idnumber = s.idnumber"
-        f"{job_join(e)}{link_joins(staged.columns)} WHERE u.id IS NULL OR NOT u.managed OR {_away(e)} OR {_odd(staged)} "
-        f"OR s.fields <> {texts}"
+        f"{job_join(e)}{link_joins(staged.columns)} WHERE u.id IS NULL OR NOT u.managed OR {_away(e)} "
+        f"OR {_odd(staged)} OR s.fields <> {texts}"
     )
 
 
@@ -74,5 +74,6 @@ def _add_duplicates(picture: Picture, e: Element) -> None:
     picture.database.run(
         f"INSERT INTO differs_{e} SELECT s.line FROM seen_{e} s WHERE s.idnumber IN ("
         f"SELECT d.idnumber FROM seen_{e} d WHERE d.idnumber IN (SELECT value FROM suspect_{e}) "
-        f"GROUP BY d.idnumber HAVING count(*) > 1 UNION SELECT idnumber FROM present_{e}) AND s.line NOT IN (SELECT line FROM differs_{e})"
+        f"GROUP BY d.idnumber HAVING count(*) > 1 UNION SELECT idnumber FROM present_{e}) "
+        f"AND s.line NOT IN (SELECT line FROM differs_{e})"
     )

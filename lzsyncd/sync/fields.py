@@ -63,7 +63,7 @@ def _fields(picture: Picture, staged: Staged) -> Iterator[Field]:
         if column.kind is Kind.KEY or column.name in ("suspended", END_DATE):
             continue
         if column.refers_to is not None:
-            yield _link(picture, staged, column)
+            yield _link(picture, column)
         elif column.home is Home.CUSTOM:
             yield _custom(picture, staged, column)
         else:
@@ -106,7 +106,7 @@ def _plain(picture: Picture, staged: Staged, column: Column) -> Field:
     )
 
 
-def _link(picture: Picture, staged: Staged, column: Column) -> Field:
+def _link(picture: Picture, column: Column) -> Field:
     link = LINKS.get(column.name, "parent")
     stands = standing_value(column)
     key = f"CASE WHEN m.{link} > 0 THEN s.{cell(column)} END"

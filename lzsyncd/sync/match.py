@@ -84,7 +84,8 @@ def _user_query(picture: Picture, staged: Staged) -> str:
         f"INSERT INTO match_user SELECT s.line, s.record, s.copy, s.c_idnumber, coalesce(u.id, {first} + s.seq), u.id, "
         f"coalesce(u.managed, TRUE), s.goes = 1, coalesce(u.deleted OR u.suspended_by_feed, FALSE), "
         f"{', '.join(links)}, j.org_id, j.pos_id, j.manager_id, j.appraiser_id "
-        f"FROM stage_user s LEFT JOIN lz_user u ON u.idnumber = s.c_idnumber{job_join(Element.USER)}{joins} ORDER BY s.line"
+        f"FROM stage_user s LEFT JOIN lz_user u ON u.idnumber = s.c_idnumber{job_join(Element.USER)}{joins} "
+        "ORDER BY s.line"
     )
 
 

@@ -6,7 +6,7 @@ Tables of a run, each for `org`, `pos` and `user`; all are gone with the run:
 |---|---|
 | `stage_E` | a record that may change something: `line, record, seq, copy, goes, c_COLUMN…` |
 | `seen_E` | (resync) any record: `line, record, idnumber, fields` |
-| `match_E` | a staged record and who it is: `id` (its own, or the one it will get), `sid` (NULL: new), its links as ids |
+| `match_E` | a staged record and who it is: `id` (or the one it will get), `sid` (NULL: new), its links as ids |
 | `going_E` | a standing record that goes: `id, line` (NULL: the file does not name it), `how` |
 | `out_E` | a record that is rejected, with the root cause, or left out by a switch |
 | `gone_E` | an id to which nothing may refer in the next state, and why |

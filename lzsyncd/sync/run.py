@@ -144,7 +144,7 @@ class Run:
         return iso(self.options.clock())
 
     def _in_transaction(self, file_set: FileSet, taken: list[Taken]) -> Result:
-        picture = self._read(file_set, taken)
+        picture = self._read(taken)
         missing = self._missing(file_set, picture)
         plan: Plan | None = None
         if not self.findings.fatal():
@@ -162,7 +162,7 @@ class Run:
             self.database.run("DELETE FROM sync_change WHERE run_id = ?", (self.run_id,))
         return self._record(status, picture, plan, taken, missing)
 
-    def _read(self, file_set: FileSet, taken: list[Taken]) -> Picture:
+    def _read(self, taken: list[Taken]) -> Picture:
         """Every file into staging; the files that can't be read into findings."""
         self.options.progress.stage("read")
         self.findings.create_table()
@@ -235,7 +235,8 @@ class Run:
         for file in taken:
             staged = picture.staged[file.element]
             self.database.run(
-                "INSERT INTO sync_file (run_id, element, name, size, sha256, records, header) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO sync_file (run_id, element, name, size, sha256, records, header) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (self.run_id, file.element, file.name, file.size, file.sha256, staged.records, staged.header_json),
             )
 

@@ -143,13 +143,9 @@ class Database:
     @staticmethod
     def is_away(error: BaseException) -> bool:
         """Whether an error says that the database is not reachable or is locked, so that trying again helps."""
-        return (
-            isinstance(error, sqlite3.OperationalError)
-            and "locked" in str(error)
-            or (
-                type(error).__name__ in ("OperationalError", "AdminShutdown", "InterfaceError", "ConnectionTimeout")
-                and not isinstance(error, sqlite3.OperationalError)
-            )
+        return (isinstance(error, sqlite3.OperationalError) and "locked" in str(error)) or (
+            type(error).__name__ in ("OperationalError", "AdminShutdown", "InterfaceError", "ConnectionTimeout")
+            and not isinstance(error, sqlite3.OperationalError)
         )
 
     def lock(self, run_id: str) -> None:

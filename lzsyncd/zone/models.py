@@ -1,20 +1,25 @@
-"""The Learning Zone's tables, as Peewee sees them (CONTRACT section 7). The migrations make them; nothing else does.
+"""The Learning Zone's tables as Peewee models (CONTRACT section 7), for programs and pages that read or edit records.
 
-The tables carry no foreign-key constraints: a run writes a million links in one statement, PostgreSQL would check each
-by a trigger (measured: more than the whole run), and the checks of a run judge every link in the same transaction.
+The migrations make the tables, and a test holds these models to them. A run itself works set by set, in SQL.
+
+There are no foreign-key constraints: a run writes a million links in one statement, PostgreSQL would check each by a
+trigger, and the checks of the run judge every link in the same transaction.
 """
 
-from typing import Any
+import peewee
+from peewee import BigAutoField, BigIntegerField, BooleanField, CompositeKey, IntegerField, TextField
 
-from peewee import AutoField, BigAutoField, BigIntegerField, BooleanField, IntegerField, Model, TextField
+
+class Table(peewee.Model):
+    """A table of a site's database; bind it with `database.bind_ctx(...)` before use."""
 
 
-class Unit(Model):
+class Unit(Table):
     """What units and positions have in common."""
 
     id = BigAutoField()
     idnumber = TextField(null=True)
-    fullname = TextField()
+    fullname = TextField(default="")
     shortname = TextField(null=True)
     description = TextField(null=True)
     framework = TextField(null=True)
@@ -26,14 +31,16 @@ class Unit(Model):
     managed = BooleanField(default=False)
     hidden = BooleanField(default=False)
     hidden_by_feed = BooleanField(default=False)
-    created_at = TextField()
-    updated_at = TextField()
+    created_at = TextField(default="")
+    updated_at = TextField(default="")
 
 
 class Org(Unit):
     """A unit of the organisation."""
 
     class Meta:
+        """Peewee's."""
+
         table_name = "lz_org"
 
 
@@ -41,18 +48,20 @@ class Pos(Unit):
     """A position."""
 
     class Meta:
+        """Peewee's."""
+
         table_name = "lz_pos"
 
 
-class User(Model):
+class User(Table):
     """A person. Deleted people keep their row, so that they can come back as themselves."""
 
     id = BigAutoField()
     idnumber = TextField(null=True)
-    username = TextField()
+    username = TextField(default="")
     email = TextField(null=True)
-    firstname = TextField()
-    lastname = TextField()
+    firstname = TextField(default="")
+    lastname = TextField(default="")
     auth = TextField(null=True)
     lang = TextField(null=True)
     country = TextField(null=True)
@@ -75,8 +84,79 @@ class User(Model):
     suspended = BooleanField(default=False)
     suspended_by_feed = BooleanField(default=False)
     deleted = BooleanField(default=False)
-    created_at = TextField()
-    updated_at = TextField()
+    created_at = TextField(default="")
+    updated_at = TextField(default="")
 
     class Meta:
+        """Peewee's."""
+
         table_name = "lz_user"
+
+
+class Job(Table):
+    """A job of a person: unit, position, manager. The feed keeps one of each person; others are made by hand."""
+
+    id = BigAutoField()
+    user_id = BigIntegerField()
+    idnumber = TextField(null=True)
+    fullname = TextField(null=True)
+    start_date = TextField(null=True)
+    end_date = TextField(null=True)
+    org_id = BigIntegerField(null=True)
+    pos_id = BigIntegerField(null=True)
+    manager_id = BigIntegerField(null=True)
+    appraiser_id = BigIntegerField(null=True)
+    managed = BooleanField(default=False)
+
+    class Meta:
+        """Peewee's."""
+
+        table_name = "lz_job"
+
+
+class Audience(Table):
+    """A group whose members follow from a rule."""
+
+    id = BigAutoField()
+    name = TextField(unique=True)
+    rule = TextField(default="{}")
+    frozen = BooleanField(default=False)
+
+    class Meta:
+        """Peewee's."""
+
+        table_name = "lz_audience"
+
+
+class AudienceMember(Table):
+    """Who is in an audience, and since when."""
+
+    audience_id = BigIntegerField()
+    user_id = BigIntegerField()
+    since = TextField()
+
+    class Meta:
+        """Peewee's."""
+
+        table_name = "lz_audience_member"
+        primary_key = CompositeKey("audience_id", "user_id")
+
+
+class Assignment(Table):
+    """Learning assigned to a person through an audience."""
+
+    id = BigAutoField()
+    user_id = BigIntegerField()
+    item = TextField()
+    audience_id = BigIntegerField()
+    assigned_at = TextField()
+    due_at = TextField(null=True)
+    removed_at = TextField(null=True)
+
+    class Meta:
+        """Peewee's."""
+
+        table_name = "lz_assignment"
+
+
+ZONE = (Org, Pos, User, Job, Audience, AudienceMember, Assignment)

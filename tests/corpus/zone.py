@@ -49,7 +49,9 @@ def same(expected: Any, actual: Any) -> bool:
     """Whether a field is as expected. "" means nothing is there, "*" that something is; only named members are compared."""
     if isinstance(expected, dict):
         members = actual if isinstance(actual, dict) else {}
-        return all(_same_type(value, members.get(key)) and same(value, members.get(key)) for key, value in expected.items())
+        return all(
+            _same_type(value, members.get(key)) and same(value, members.get(key)) for key, value in expected.items()
+        )
     if expected == "":
         return actual in (None, "", [])
     if expected == "*":

@@ -211,19 +211,32 @@ CREATE TABLE sync_mail (
 );
 """
 
-NAMES = (
-    "lz_org lz_pos lz_user lz_job lz_audience lz_audience_member lz_assignment "
-    "sync_run sync_count sync_file sync_error sync_change sync_member sync_slot sync_mail"
-).split()
+NAMES = [
+    "lz_org",
+    "lz_pos",
+    "lz_user",
+    "lz_job",
+    "lz_audience",
+    "lz_audience_member",
+    "lz_assignment",
+    "sync_run",
+    "sync_count",
+    "sync_file",
+    "sync_error",
+    "sync_change",
+    "sync_member",
+    "sync_slot",
+    "sync_mail",
+]
 
 
 def up(_migrator: Any, db: peewee.Database) -> None:
     types = POSTGRES if isinstance(db, peewee.PostgresqlDatabase) else SQLITE
     script = UNIT.format(name="org", **types) + UNIT.format(name="pos", **types) + TABLES.format(**types)
     for statement in filter(str.strip, script.split(";")):
-        db.execute_sql(statement)
+        db.execute_sql(statement)  # type: ignore[no-untyped-call]
 
 
 def down(_migrator: Any, db: peewee.Database) -> None:
     for name in NAMES:
-        db.execute_sql(f"DROP TABLE {name}")
+        db.execute_sql(f"DROP TABLE {name}")  # type: ignore[no-untyped-call]

@@ -1,0 +1,164 @@
+"""The ledger's tables as Peewee models (CONTRACT section 7): runs, counts, files, the error table, changes, mail."""
+
+from peewee import BigAutoField, BigIntegerField, CompositeKey, IntegerField, TextField
+
+from lzsyncd.zone.models import Table
+
+
+class Run(Table):
+    """One attempt to sync a set, or to undo a run."""
+
+    id = TextField(primary_key=True)
+    kind = TextField()
+    trigger = TextField()
+    slot = TextField(null=True)
+    attempt = IntegerField(default=1)
+    status = TextField()
+    set_hash = TextField(null=True)
+    plan_hash = TextField(null=True)
+    created_at = TextField()
+    started_at = TextField(null=True)
+    finished_at = TextField(null=True)
+    message = TextField(default="")
+
+    class Meta:
+        """Peewee's."""
+
+        table_name = "sync_run"
+
+
+class Count(Table):
+    """What became of the records of one element in one run."""
+
+    run_id = TextField()
+    element = TextField()
+    read = IntegerField(default=0)
+    created = IntegerField(default=0)
+    updated = IntegerField(default=0)
+    unchanged = IntegerField(default=0)
+    revived = IntegerField(default=0)
+    removed = IntegerField(default=0)
+    absent = IntegerField(default=0)
+    rejected = IntegerField(default=0)
+    warnings = IntegerField(default=0)
+
+    class Meta:
+        """Peewee's."""
+
+        table_name = "sync_count"
+        primary_key = CompositeKey("run_id", "element")
+
+
+class File(Table):
+    """One file of the set of a run."""
+
+    run_id = TextField()
+    element = TextField()
+    name = TextField()
+    size = BigIntegerField()
+    sha256 = TextField()
+    records = IntegerField(default=0)
+    header = TextField(default="[]")
+
+    class Meta:
+        """Peewee's."""
+
+        table_name = "sync_file"
+        primary_key = CompositeKey("run_id", "element")
+
+
+class Error(Table):
+    """One finding: the error table."""
+
+    id = BigAutoField()
+    run_id = TextField()
+    element = TextField(null=True)
+    file = TextField(null=True)
+    line = IntegerField(null=True)
+    record = IntegerField(null=True)
+    idnumber = TextField(null=True)
+    column_name = TextField(null=True)
+    code = TextField()
+    severity = TextField()
+    message = TextField()
+    value = TextField(null=True)
+    caused_by = BigIntegerField(null=True)
+    created_at = TextField()
+
+    class Meta:
+        """Peewee's."""
+
+        table_name = "sync_error"
+
+
+class Change(Table):
+    """What one run made of one record."""
+
+    id = BigAutoField()
+    run_id = TextField()
+    element = TextField()
+    idnumber = TextField()
+    action = TextField()
+    before = TextField(default="{}")
+    after = TextField(default="{}")
+    file = TextField(null=True)
+    line = IntegerField(null=True)
+
+    class Meta:
+        """Peewee's."""
+
+        table_name = "sync_change"
+
+
+class Member(Table):
+    """Who joined or left an audience in a run, and why."""
+
+    run_id = TextField()
+    audience_id = BigIntegerField()
+    idnumber = TextField()
+    action = TextField()
+    reason = TextField(default="")
+
+    class Meta:
+        """Peewee's."""
+
+        table_name = "sync_member"
+        primary_key = False
+
+
+class Slot(Table):
+    """A slot that was claimed."""
+
+    slot = TextField(primary_key=True)
+    site = TextField()
+    due_at = TextField()
+    run_id = TextField(null=True)
+
+    class Meta:
+        """Peewee's."""
+
+        table_name = "sync_slot"
+
+
+class Mail(Table):
+    """A mail that waits, or was sent."""
+
+    id = BigAutoField()
+    run_id = TextField(null=True)
+    kind = TextField()
+    recipients = TextField()
+    subject = TextField()
+    body = TextField()
+    attempts = IntegerField(default=0)
+    due_at = TextField()
+    sent_at = TextField(null=True)
+    error = TextField(default="")
+    created_at = TextField()
+
+    class Meta:
+        """Peewee's."""
+
+        table_name = "sync_mail"
+
+
+LEDGER = (Run, Count, File, Error, Change, Member, Slot, Mail)
