@@ -62,7 +62,8 @@ def refuse_held(picture: Picture, e: Element) -> int:
     database.run(
         told(picture.staged[e], f"{e}.in_use", KEPT, detail="h.detail", record="r")
         + f"FROM (SELECT g.id, coalesce(m.line, 1) AS line, coalesce(m.record, 0) AS record, u.idnumber "
-        f"FROM going_{e} g JOIN lz_{e} u ON u.id = g.id LEFT JOIN match_{e} m ON m.line = g.line) r JOIN held h ON h.id = r.id"
+        f"FROM going_{e} g JOIN lz_{e} u ON u.id = g.id LEFT JOIN match_{e} m ON m.line = g.line) r "
+        "JOIN held h ON h.id = r.id"
     )
     # one that was released and is held again stays for good
     database.run(f"UPDATE kept_{e} SET released = 2 WHERE id IN (SELECT id FROM held)")

@@ -59,10 +59,10 @@ def _claim(picture: Picture, staged: Staged, column: Column) -> None:
     standing = _held(picture, column, "u")
     text = standing
     if staged.column(column.name):
-        text = (
-            f"CASE WHEN {given(staged, column, standing='u.id IS NOT NULL')} THEN s.{cell(column)} ELSE {standing} END"
-        )
-    comes = f"{_folded(column, text)} IS DISTINCT FROM {_folded(column, standing)}"
+        says = given(staged, column, standing="u.id IS NOT NULL")
+        text = f"CASE WHEN {says} THEN s.{cell(column)} ELSE {standing} END"
+    come, stood, joins = _compared(column, text, standing)
+    comes = f"{come} IS DISTINCT FROM {stood}"
     if e is Element.USER:
         comes = f"(u.deleted OR {comes})"
     suspicious = ""
@@ -70,8 +70,8 @@ def _claim(picture: Picture, staged: Staged, column: Column) -> None:
         suspicious = f" AND q.value IN (SELECT value FROM suspect_{e} WHERE column_name = '{column.name}')"
     database.run(
         f"INSERT INTO {name} SELECT q.line, q.record, q.idnumber, q.id, q.value, q.cell FROM ("
-        f"SELECT m.line, m.record, m.idnumber, m.id, {_folded(column, text)} AS value, {text} AS cell "
-        f"FROM match_{e} m JOIN stage_{e} s ON s.line = m.line LEFT JOIN lz_{e} u ON u.id = m.sid "
+        f"SELECT m.line, m.record, m.idnumber, m.id, {come} AS value, {text} AS cell "
+        f"FROM match_{e} m JOIN stage_{e} s ON s.line = m.line LEFT JOIN lz_{e} u ON u.id = m.sid{joins} "
         f"WHERE NOT m.goes AND {accepted(e)} AND (u.id IS NULL OR {comes})) q "
         f"WHERE q.value <> ''{suspicious}"
     )
@@ -156,13 +156,18 @@ def _held(picture: Picture, column: Column, alias: str) -> str:
     return f"{alias}.{column.stored}"
 
 
-def _folded(column: Column, text: str) -> str:
-    """SQL: a text as it is compared: addresses and usernames without case, custom fields exactly."""
+def _compared(column: Column, text: str, standing: str) -> tuple[str, str, str]:
+    """SQL: two texts as they are compared, and the joins that takes.
+
+    Usernames and addresses are compared without case, custom fields exactly. Addresses that `lower()` can't fold are in
+    `folded`: joined, since PostgreSQL asks a subquery anew for every row.
+    """
     if column.home is Home.CUSTOM:
-        return text
-    if column.kind is Kind.EMAIL:
-        return f"coalesce((SELECT f.fold FROM folded f WHERE f.value = {text}), lower({text}))"
-    return f"lower({text})"
+        return text, standing, ""
+    if column.kind is not Kind.EMAIL:
+        return f"lower({text})", f"lower({standing})", ""
+    joins = f" LEFT JOIN folded ft ON ft.value = {text} LEFT JOIN folded fs ON fs.value = {standing}"
+    return f"coalesce(ft.fold, lower({text}))", f"coalesce(fs.fold, lower({standing}))", joins
 
 
 def _code(column: Column, what: str) -> str:

@@ -38,7 +38,8 @@ class Field:
         value: SQL of the next value, as stored.
         before: SQL of what stands, as JSON text; NULL for nothing.
         after: SQL of the next value, as JSON text; NULL for nothing.
-        created: SQL of a new record's value, as JSON text; NULL for nothing.
+        there: SQL: a new record has a value.
+        created: SQL of that value as JSON text, where it is there.
         created_value: SQL of a new record's value, as stored.
     """
 
@@ -49,6 +50,7 @@ class Field:
     value: str
     before: str
     after: str
+    there: str
     created: str
     created_value: str
 
@@ -86,13 +88,15 @@ def _quoted(picture: Picture, value: str) -> str:
 def _plain(picture: Picture, staged: Staged, column: Column) -> Field:
     says, stands = given(staged, column, standing=STANDS), standing_value(column)
     value = staged_value(staged, column)
-    text = f"NULLIF(NULLIF(s.{cell(column)}, ''), '{DROPPED}')"
+    there = says_something(staged, column)
     if column.kind is Kind.BOOLEAN:
         created_value = f"CASE s.{cell(column)} WHEN '1' THEN TRUE WHEN '0' THEN FALSE END"
-        before, after, created = (_json(picture, column, v) for v in (stands, value, created_value))
+        before, after = (_json(picture, column, v) for v in (stands, value))
+        created = f"CASE s.{cell(column)} WHEN '1' THEN 'true' ELSE 'false' END"
     else:
-        created_value = text
-        before, after, created = (_quoted(picture, v) for v in (stands, value, text))
+        created_value = f"CASE WHEN {there} THEN s.{cell(column)} END"
+        before, after = (_quoted(picture, v) for v in (stands, value))
+        created = picture.database.dialect.quoted(f"s.{cell(column)}")
     return Field(
         column.name,
         column.stored,
@@ -101,9 +105,16 @@ def _plain(picture: Picture, staged: Staged, column: Column) -> Field:
         f"CASE WHEN {says} THEN {value} ELSE {stands} END",
         before,
         after,
+        there,
         created,
         created_value,
     )
+
+
+def says_something(staged: Staged, column: Column) -> str:
+    """SQL: the cell has a value: it is neither empty nor dropped."""
+    name = f"s.{cell(column)}"
+    return f"{name} <> ''" if staged.config.empty == "keep" else f"{name} NOT IN ('', '{DROPPED}')"
 
 
 def _link(picture: Picture, column: Column) -> Field:
@@ -118,7 +129,8 @@ def _link(picture: Picture, column: Column) -> Field:
         f"CASE WHEN m.{link} IS NOT NULL THEN NULLIF(m.{link}, 0) ELSE {stands} END",
         _quoted(picture, f"{link_alias(column)}.idnumber"),
         _quoted(picture, f"({key})"),
-        _quoted(picture, f"({key})"),
+        f"m.{link} > 0",
+        picture.database.dialect.quoted(f"s.{cell(column)}"),
         f"NULLIF(m.{link}, 0)",
     )
 
@@ -127,18 +139,18 @@ def _custom(picture: Picture, staged: Staged, column: Column) -> Field:
     says = given(staged, column, standing=STANDS)
     stands = standing_text(picture, column)
     text = f"NULLIF(s.{cell(column)}, '')"
-    fresh = f"NULLIF({text}, '{DROPPED}')"
+    fresh, there = f"s.{cell(column)}", says_something(staged, column)
     if column.default:
         # a cell that erases says something: a default over it would be taken away by the same file (law 4)
-        unless = f"WHEN s.{cell(column)} = '' THEN NULL " if staged.config.empty == "erase" else ""
         default = _literal(_default(picture, staged, column))
-        fresh = f"CASE {unless}WHEN {fresh} IS NULL THEN {default} ELSE {fresh} END"
+        fresh = f"CASE WHEN {there} THEN {fresh} ELSE {default} END"
+        there = f"s.{cell(column)} <> ''" if staged.config.empty == "erase" else "TRUE"
     before, after, created = stands, text, fresh
     if not is_raw(column):
-        before, after, created = (_quoted(picture, v) for v in (stands, text, fresh))
-    return Field(
-        column.name, "", Home.CUSTOM, f"({says} AND {stands} IS DISTINCT FROM {text})", "", before, after, created, ""
-    )
+        before, after = (_quoted(picture, v) for v in (stands, text))
+        created = picture.database.dialect.quoted(fresh)
+    changed = f"({says} AND {stands} IS DISTINCT FROM {text})"
+    return Field(column.name, "", Home.CUSTOM, changed, "", before, after, there, created, "")
 
 
 def _defaults(picture: Picture, staged: Staged) -> Iterator[Field]:
@@ -147,7 +159,7 @@ def _defaults(picture: Picture, staged: Staged) -> Iterator[Field]:
         if column.default and not staged.column(column.name):
             text = _literal(_default(picture, staged, column))
             created = text if is_raw(column) else picture.database.dialect.quoted(f"CAST({text} AS TEXT)")
-            yield Field(column.name, "", Home.CUSTOM, "FALSE", "", "NULL", "NULL", created, "")
+            yield Field(column.name, "", Home.CUSTOM, "FALSE", "", "NULL", "NULL", "TRUE", created, "")
 
 
 def _default(picture: Picture, staged: Staged, column: Column) -> str:
@@ -176,11 +188,13 @@ def _user_state(picture: Picture, staged: Staged) -> Iterator[Field]:
         says = says_suspended(staged, column)
         suspended = f"CASE WHEN {says} THEN s.{cell(column)} = '1' ELSE {suspended} END"
         fresh = f"(s.{cell(column)} = '1')"
-    end, new_end = STANDING_END, "NULL"
+    end, new_end, there, quoted_end = STANDING_END, "NULL", "FALSE", "NULL"
     if column := staged.column(END_DATE):
         says = given(staged, column, standing=STANDS)
         end = f"CASE WHEN {says} THEN {staged_value(staged, column)} ELSE {STANDING_END} END"
-        new_end = f"NULLIF(NULLIF(s.{cell(column)}, ''), '{DROPPED}')"
+        there = says_something(staged, column)
+        new_end = f"CASE WHEN {there} THEN s.{cell(column)} END"
+        quoted_end = picture.database.dialect.quoted(f"s.{cell(column)}")
     yield Field(
         END_DATE,
         "end_date",
@@ -189,7 +203,8 @@ def _user_state(picture: Picture, staged: Staged) -> Iterator[Field]:
         end,
         _quoted(picture, "j.end_date"),
         _quoted(picture, f"({end})"),
-        "NULL" if new_end == "NULL" else _quoted(picture, new_end),
+        there,
+        quoted_end,
         new_end,
     )
     yield _state("suspended", f"(u.suspended IS DISTINCT FROM ({suspended}))", suspended, fresh)
@@ -205,39 +220,40 @@ def _unit_state() -> Iterator[Field]:
 def _state(name: str, changed: str, value: str, fresh: str) -> Field:
     before = f"CASE WHEN u.{name} THEN 'true' ELSE 'false' END"
     after = f"CASE WHEN {value} THEN 'true' ELSE 'false' END"
-    created = "NULL" if fresh == "FALSE" else f"CASE WHEN {fresh} THEN 'true' END"
-    return Field(name, name, Home.OWN, changed, value, before, after, created, fresh)
+    return Field(name, name, Home.OWN, changed, value, before, after, fresh, "'true'", fresh)
 
 
 def json_object(parts: list[tuple[str, str, str]]) -> str:
     """SQL: a JSON object of the members (name, SQL of whether it is there, SQL of its JSON text)."""
     if not parts:
         return "'{}'"
-    members = " || ".join(
-        f"CASE WHEN {there} THEN ',\"{name}\":' || coalesce({text}, 'null') ELSE '' END" for name, there, text in parts
-    )
+    members = " || ".join(f"CASE WHEN {there} THEN ',\"{name}\":' || {text} ELSE '' END" for name, there, text in parts)
     return f"'{{' || substr({members}, 2) || '}}'"
 
 
 def changed_object(fields: list[Field], side: str) -> str:
     """SQL: the changed fields as they were (`before`) or will be (`after`)."""
-    return json_object([(f.name, f.changed, getattr(f, side)) for f in fields])
+    return json_object([(f.name, f.changed, f"coalesce({getattr(f, side)}, 'null')") for f in fields])
 
 
 def created_object(fields: list[Field]) -> str:
     """SQL: the fields of a new record that have a value."""
-    return json_object([(f.name, f"{f.created} IS NOT NULL", f.created) for f in fields if f.created != "NULL"])
+    return json_object([(f.name, f.there, f.created) for f in fields if f.there != "FALSE"])
 
 
 def custom_patch(fields: list[Field]) -> str:
     """SQL: the changed custom fields as an object for `Dialect.merged`; "" when the file has none."""
-    custom = [(_member(f), f.changed, f.after) for f in fields if f.home is Home.CUSTOM and f.changed != "FALSE"]
+    custom = [
+        (_member(f), f.changed, f"coalesce({f.after}, 'null')")
+        for f in fields
+        if f.home is Home.CUSTOM and f.changed != "FALSE"
+    ]
     return json_object(custom) if custom else ""
 
 
 def custom_object(fields: list[Field]) -> str:
     """SQL: the custom fields of a new record."""
-    return json_object([(_member(f), f"{f.created} IS NOT NULL", f.created) for f in fields if f.home is Home.CUSTOM])
+    return json_object([(_member(f), f.there, f.created) for f in fields if f.home is Home.CUSTOM])
 
 
 def _member(field: Field) -> str:

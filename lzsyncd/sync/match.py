@@ -35,10 +35,10 @@ def match(picture: Picture) -> None:
 def _mark_copies(picture: Picture, e: Element) -> None:
     """Of records with one key the first stands for it until the rounds reject them all."""
     picture.database.run(
-        f"UPDATE stage_{e} SET copy = 1 WHERE c_idnumber IN (SELECT value FROM suspect_{e} "
-        f"WHERE column_name = 'idnumber') AND EXISTS (SELECT 1 FROM stage_{e} f WHERE f.c_idnumber IN "
-        f"(SELECT value FROM suspect_{e} WHERE column_name = 'idnumber') "
-        f"AND f.c_idnumber = stage_{e}.c_idnumber AND f.line < stage_{e}.line)"
+        f"UPDATE stage_{e} SET copy = 1 WHERE line IN (SELECT s.line FROM stage_{e} s JOIN ("
+        f"SELECT c_idnumber, min(line) AS first FROM stage_{e} WHERE c_idnumber IN "
+        f"(SELECT value FROM suspect_{e} WHERE column_name = 'idnumber') GROUP BY c_idnumber HAVING count(*) > 1) d "
+        "ON d.c_idnumber = s.c_idnumber WHERE s.line > d.first)"
     )
 
 

@@ -56,7 +56,7 @@ MAKERS = {
     "symlink": lambda path: path.symlink_to(_aside(path)),
     "hard-link": lambda path: path.hardlink_to(_aside(path)),
     "folder": lambda path: path.mkdir(),
-    "pipe": lambda path: os.mkfifo(path),
+    "pipe": os.mkfifo,
     "unreadable": lambda path: path.chmod(0),
     "growing": _grow,
     "huge-cell": _fill,
@@ -83,7 +83,7 @@ def _touched(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _without_privileges() -> Iterator[None]:
-    """As root, file modes mean nothing: this thread gives that up for a while. Elsewhere there is nothing to give up."""
+    """As root, file modes mean nothing: this thread gives that up for a while. Others have nothing to give up."""
     libc = ctypes.CDLL(None, use_errno=True)
     header, data = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0), (ctypes.c_uint32 * 6)()
     libc.capget(header, data)

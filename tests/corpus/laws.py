@@ -56,7 +56,8 @@ def paths(tables: Tables) -> Iterator[str]:
         for unit in units.values():
             ids = _up(unit, units)
             if unit["path"] != "/" + "/".join(ids) + "/" or unit["depth"] != len(ids):
-                yield f"{table}: path {unit['path']} and depth {unit['depth']} of {unit['idnumber']}, from the root {ids}"
+                where = f"path {unit['path']} and depth {unit['depth']}"
+                yield f"{table}: {where} of {unit['idnumber']}, from the root {ids}"
 
 
 def _up(unit: Row, units: dict[int, Row]) -> list[str]:
@@ -67,8 +68,16 @@ def _up(unit: Row, units: dict[int, Row]) -> list[str]:
     return ids
 
 
+KEYED = {
+    "lz_org": "SELECT id, idnumber FROM lz_org",
+    "lz_pos": "SELECT id, idnumber FROM lz_pos",
+    "lz_user": "SELECT id, idnumber FROM lz_user",
+    "lz_job": "SELECT j.id, u.idnumber FROM lz_job j JOIN lz_user u ON u.id = j.user_id WHERE j.managed",
+}
+
+
 class Ids:
-    """Ids stay with their records and are never given twice."""
+    """Ids stay with their records, jobs with their people, and none is ever given twice."""
 
     def __init__(self) -> None:
         self.owners: dict[tuple[str, int], str] = {}
@@ -76,8 +85,8 @@ class Ids:
 
     def look(self, tables: Tables) -> Iterator[str]:
         """Compare with what was seen before."""
-        for table in ("lz_org", "lz_pos", "lz_user"):
-            now = {(table, row["idnumber"]): row["id"] for row in tables.rows(f"SELECT id, idnumber FROM {table}")}
+        for table, query in KEYED.items():
+            now = {(table, row["idnumber"]): row["id"] for row in tables.rows(query)}
             for (_, key), number in now.items():
                 if self.owners.setdefault((table, number), key) != key:
                     yield f"{table}: id {number} belonged to {self.owners[table, number]}, now to {key}"

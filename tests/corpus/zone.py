@@ -46,12 +46,9 @@ def copy_of(tables: Tables) -> dict[str, list[str]]:
 
 
 def same(expected: Any, actual: Any) -> bool:
-    """Whether a field is as expected. "" means nothing is there, "*" that something is; only named members are compared."""
+    """Whether a field is as expected: "" is nothing, "*" is anything; only named members are compared."""
     if isinstance(expected, dict):
-        members = actual if isinstance(actual, dict) else {}
-        return all(
-            _same_type(value, members.get(key)) and same(value, members.get(key)) for key, value in expected.items()
-        )
+        return isinstance(actual, dict) and all(_same_member(value, actual.get(key)) for key, value in expected.items())
     if expected == "":
         return actual in (None, "", [])
     if expected == "*":
@@ -61,9 +58,9 @@ def same(expected: Any, actual: Any) -> bool:
     return bool(expected == actual) or _same_moment(expected, actual)
 
 
-def _same_type(expected: Any, actual: Any) -> bool:
-    """Members of `custom` have JSON types: true is neither 1 nor "1"."""
-    return isinstance(expected, bool) == isinstance(actual, bool)
+def _same_member(expected: Any, actual: Any) -> bool:
+    """Members of `custom` have JSON types: true is neither 1 nor "1". Members that are not named are not compared."""
+    return isinstance(expected, bool) == isinstance(actual, bool) and same(expected, actual)
 
 
 def _same_moment(expected: Any, actual: Any) -> bool:

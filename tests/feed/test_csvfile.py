@@ -214,6 +214,54 @@ def test_a_long_cell_with_line_breaks_costs_its_record(tmp_path):
     assert found.rows == [(100_003, ["B", "b", "s"])]
 
 
+def test_a_long_cell_of_long_lines_costs_its_record(tmp_path):
+    found = read_bytes(tmp_path, HEADER + b'A,"' + b"x" * 5 * MIB + b"\r\n" + b"y" * 5 * MIB + b'",s\nB,b,s\n')
+
+    assert found.told == [(2, "value.too_long", 1, True)]
+    assert found.rows == [(4, ["B", "b", "s"])]
+
+
+def test_a_long_cell_behind_the_last_column_costs_its_record(tmp_path):
+    found = read_bytes(tmp_path, HEADER + b'A,b,c,d,"' + b"some text\n" * 200_000 + b'"\nB,b,s\n')
+
+    assert found.told == [(2, "record.columns", -1, False)]
+    assert found.spoiled[0].detail == "The record has more than 3 columns."
+    assert found.rows == [(200_003, ["B", "b", "s"])]
+
+
+def test_a_stray_quote_before_long_text_and_good_records_spares_the_records(tmp_path):
+    found = read_bytes(tmp_path, HEADER + b'A,"stray\n' + b"no record\n" * 200_000 + b"B,b,s\n")
+
+    assert found.told == [(2, "record.columns", -1, False)]
+    assert found.rows == [(200_003, ["B", "b", "s"])]
+
+
+LONG = b"x" * 3 * MIB
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (b'A, "b|""c" ,' + LONG, ("value.too_long", 2, True)),
+        (LONG + b',"",A', ("value.too_long", 0, False)),
+        (b"  ,b," + LONG, ("value.too_long", 2, False)),
+        (b"A\xff,b," + LONG, ("value.too_long", 2, False)),
+        (b"," * 5 * MIB, ("record.columns", -1, False)),
+        (b"A," + b"x" * MIB + b"," + b"y" * MIB, ("record.columns", -1, True)),
+        (b'A,"b"' + b" " * 5 * MIB + b"c,d", ("record.columns", -1, False)),
+        (b'A,"' + b'""' * 2 * MIB + b'",c', ("value.too_long", 1, True)),
+        (b'A,"' + b'""' * 2 * MIB + b'x",c', ("value.too_long", 1, True)),
+        (b" " * 5 * MIB + b'"A",b,c', ("value.too_long", 0, False)),
+    ],
+)
+@pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
+def test_a_line_too_long_to_be_held_is_split_by_the_same_rules(tmp_path, line, expected, end):
+    found = read_bytes(tmp_path, HEADER + line + end + b"B,b,s" + end)
+
+    assert found.told == [(2, *expected)]
+    assert found.rows == [(3, ["B", "b", "s"])]
+
+
 def test_a_stray_quote_far_from_the_next_one_costs_its_own_line(tmp_path):
     rows = [f"K{line},name {line},s" for line in range(3, 100_003)]
     found = read_bytes(tmp_path, HEADER + b'A,"stray,s\n' + "\n".join(rows).encode())
@@ -275,14 +323,14 @@ def test_memory_does_not_grow_with_the_file_or_a_cell(tmp_path):
     path = tmp_path / "user.csv"
     with path.open("wb") as stream:
         stream.write(HEADER)
-        for number in range(30):
+        for number in range(10):
             stream.write(b"K,name,s\n" * 20_000)
             stream.write(b'"' * (number % 2) + b"x" * 3 * MIB + b'"' * (number % 2) + b",name,s\n")
     tracemalloc.start()
     try:
         for _ in CsvFile(path, max_size=MAX_SIZE).batches():
             pass
-        assert tracemalloc.get_traced_memory()[1] < 24 * MIB
+        assert tracemalloc.get_traced_memory()[1] < 12 * MIB
     finally:
         tracemalloc.stop()
 

@@ -4,13 +4,14 @@ import itertools
 import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck, settings
 
 from lzsyncd.config import Site
-from lzsyncd.sync.run import Result
+from lzsyncd.sync.run import Options, Result, sync_folder
 from lzsyncd.zone.database import Database
 from tests.companies import History, files_of
 from tests.laws.bridge import put_zone, run_set, site_of
@@ -32,7 +33,7 @@ _numbers = itertools.count(1)
 def moderate(test: Any) -> Any:
     """Few enough examples for every day; LZSYNCD_EXAMPLES asks for more."""
     few = settings(
-        max_examples=int(os.environ.get("LZSYNCD_EXAMPLES", "12")),
+        max_examples=int(os.environ.get("LZSYNCD_EXAMPLES", "10")),
         deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
     )
@@ -72,11 +73,21 @@ def sync(site: Site, files: dict[str, bytes], **more: Any) -> Result:
     return run_set(site, site.folder.parent / f"delivery{next(_numbers)}", files, **more)
 
 
-def days(site: Site, history: History) -> Iterator[tuple[int, dict[str, bytes]]]:
+def days(history: History) -> Iterator[tuple[int, dict[str, bytes]]]:
     """The sets of a history that have a file at all, with the number of their day."""
     for day, export in enumerate(history.days):
         if files := files_of(export, history.site):
             yield day, files
+
+
+def sync_at(moment: datetime, site: Site, files: dict[str, bytes]) -> Result:
+    """Sync one set at another time than the tests' usual one."""
+    folder = site.folder.parent / f"delivery{next(_numbers)}"
+    folder.mkdir()
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    (result,) = sync_folder(site, folder, Options(clock=lambda: moment))
+    return result
 
 
 @contextmanager

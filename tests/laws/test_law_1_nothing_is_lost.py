@@ -27,11 +27,11 @@ def lines_with_errors(site: Site, run: str, element: str) -> set[int]:
     return {row["line"] for row in ask(site, query, run, element)}
 
 
-@given(history=histories())
+@given(history=histories(days=2))
 @moderate
 def test_every_record_has_one_fate_and_the_tables_bear_it_out(ground: Ground, history: History) -> None:
     site = ground.fresh(history.site, history.zone)
-    for day, files in days(site, history):
+    for day, files in days(history):
         before = look(site)
         run = sync(site, files).run
         after, books = look(site), counts(site, run)

@@ -4,7 +4,6 @@ import itertools
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.companies import History, histories, note_events
@@ -15,7 +14,9 @@ _numbers = itertools.count()
 
 
 @given(history=histories())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 def test_the_engine_agrees_with_the_reference(
     tmp_path: Path, database: Callable[[Path], str], history: History
 ) -> None:
