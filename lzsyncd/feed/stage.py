@@ -16,6 +16,7 @@ from lzsyncd.checks.values import DROPPED, Rules, ValueCheck, fold
 from lzsyncd.config import ElementConfig, Site
 from lzsyncd.feed.csvfile import Batch, CsvFile, FileRejected, Spoiled
 from lzsyncd.feed.elements import COLUMNS, Column, Element, Home, Kind
+from lzsyncd.feed.formulas import rearm
 from lzsyncd.feed.header import Header, read_header
 from lzsyncd.feed.suspects import Suspects
 from lzsyncd.progress import Progress
@@ -160,7 +161,8 @@ class Stager:
 
     def _apply_header(self, header: Header) -> None:
         staged = self.staged
-        staged.header, staged.mended = header.names, header.mended
+        staged.header = header.names
+        staged.mended = header.mended or staged.name == self.element.mended_file_name
         staged.columns = tuple(column for column in header.columns if column.kind is not Kind.DELETED)
         staged.has_deleted = len(staged.columns) < len(header.columns)
         for finding in header.findings:
@@ -192,10 +194,16 @@ class Stager:
             self._spoil(batch.spoiled, header)
             self.staged.records += len(batch.rows) + len(batch.spoiled)
             if batch.rows:
-                pending.append(self._rows(batch, check, names, suspects))
+                pending.append(self._rows(self._as_meant(batch), check, names, suspects))
             if len(pending) >= BATCHES_PER_LOAD:
                 self._load(pending)
         self._load(pending)
+
+    def _as_meant(self, batch: Batch) -> Batch:
+        """In a reject file that came back, cells were disarmed against spreadsheets."""
+        if not self.staged.mended:
+            return batch
+        return batch._replace(rows=[[rearm(text) for text in row] for row in batch.rows], clean=False)
 
     def _load(self, pending: list[Iterator[Sequence[object]]]) -> None:
         e = self.element

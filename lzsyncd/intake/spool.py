@@ -9,6 +9,9 @@ import hashlib
 import os
 import shutil
 import stat
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +20,7 @@ from lzsyncd.feed.elements import Element
 from lzsyncd.intake.sets import FileSet
 
 CHUNK = 1 << 20
-COMPRESSION = 6
+COMPRESSION = 4
 
 
 @dataclass(frozen=True)
@@ -116,19 +119,45 @@ def _copy(stream: object, target: Path) -> tuple[int, str]:
     return size, digest.hexdigest()
 
 
-def archive(taken: list[Path], folder: Path) -> None:
+def pack(path: Path) -> Path:
+    """Write a file's gzip beside it; durable when this returns, and safe to do again."""
+    packed, partial = packed_name(path), path.with_name(f".{path.name}.gz.part")
+    with path.open("rb") as source, partial.open("wb") as raw:
+        # no name and no time inside: the same bytes give the same archive
+        with gzip.GzipFile(filename="", mode="wb", compresslevel=COMPRESSION, fileobj=raw, mtime=0) as stream:
+            shutil.copyfileobj(source, stream, CHUNK)
+        raw.flush()
+        os.fsync(raw.fileno())
+    partial.rename(packed)
+    return packed
+
+
+def packed_name(path: Path) -> Path:
+    """Where `pack` puts the gzip of a file."""
+    return path.with_name(f"{path.name}.gz")
+
+
+@contextmanager
+def packing(paths: list[Path]) -> Iterator[None]:
+    """Pack files beside the work of the block: compressing leaves the interpreter free.
+
+    What could not be packed here is packed by `archive`, where a full disk is told.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="pack") as worker:
+        started = [worker.submit(pack, path) for path in paths]
+        try:
+            yield
+        finally:
+            for future in started:
+                future.cancel()
+
+
+def archive(paths: list[Path], folder: Path) -> None:
     """Keep files as gzip of their bytes; durable when this returns, and safe to do again."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for path in taken:
-        target = folder / f"{path.name}.gz"
-        partial = target.with_name(f".{target.name}.part")
-        with path.open("rb") as source, partial.open("wb") as raw:
-            # no name and no time inside: the same bytes give the same archive
-            with gzip.GzipFile(filename="", mode="wb", compresslevel=COMPRESSION, fileobj=raw, mtime=0) as packed:
-                shutil.copyfileobj(source, packed, CHUNK)
-            raw.flush()
-            os.fsync(raw.fileno())
-        partial.rename(target)
+    for path in paths:
+        packed = packed_name(path)
+        (packed if packed.is_file() else pack(path)).rename(folder / packed.name)
     sync_folder(folder)
 
 

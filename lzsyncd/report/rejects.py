@@ -4,7 +4,6 @@ Cells that a spreadsheet would run as a formula get an apostrophe in front (CWE-
 """
 
 import csv
-import re
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from lzsyncd.config import Site
 from lzsyncd.feed.csvfile import CsvFile, FileRejected
 from lzsyncd.feed.elements import OWN_PREFIX, Element
+from lzsyncd.feed.formulas import disarm, rearm
 from lzsyncd.zone.database import Database
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 OWN_COLUMNS = ("lz_line", "lz_column", "lz_code", "lz_message")
 BLOCK = 5_000
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
-_DISARMED = re.compile(r"'+[=+\-@\t\r]")
 
 
 class Told(NamedTuple):
@@ -31,16 +29,6 @@ class Told(NamedTuple):
     columns: str
     codes: str
     messages: str
-
-
-def disarm(text: str) -> str:
-    """A cell that no spreadsheet runs as a formula."""
-    return f"'{text}" if _FORMULA.match(text) else text
-
-
-def rearm(text: str) -> str:
-    """The cell that `disarm` was given."""
-    return text[1:] if _DISARMED.match(text) else text
 
 
 def write_rejects(database: Database, site: Site, run_id: str, element: Element, source: Path, target: Path) -> int:

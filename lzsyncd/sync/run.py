@@ -17,7 +17,7 @@ from lzsyncd.errors import ExitCode, LzsyncdError, NoSet, NotPermitted, TryAgain
 from lzsyncd.feed.elements import Element
 from lzsyncd.feed.stage import Staged, Stager
 from lzsyncd.intake.sets import FileSet, look
-from lzsyncd.intake.spool import Taken, set_hash, take
+from lzsyncd.intake.spool import Taken, packing, set_hash, take
 from lzsyncd.ledger import runs
 from lzsyncd.ledger.runs import Status, iso
 from lzsyncd.progress import Progress, Silent
@@ -131,7 +131,8 @@ class Run:
             options.progress.stage("take")
             taken = take(file_set, self.spool, self.site.max_file_size)
             runs.move(database, self.run_id, Status.CHECKING)
-            with database.transaction():
+            whole = [file.path for file in taken if file.finding is None and not options.dry_run]
+            with packing(whole), database.transaction():
                 result = self._in_transaction(file_set, taken)
         except Exception as error:
             self._fail(error)

@@ -5,7 +5,7 @@ import tracemalloc
 
 import pytest
 
-from lzsyncd.feed.csvfile import LIMITS, CsvFile, FileRejected, suggest_delimiter
+from lzsyncd.feed.csvfile import LIMITS, CsvFile, FileRejected, Limits, suggest_delimiter
 from tests.feed.reading import MAX_SIZE, read, read_bytes
 
 HEADER = b"idnumber,fullname,shortname\n"
@@ -254,12 +254,27 @@ LONG = b"x" * 3 * MIB
         (b" " * 5 * MIB + b'"A",b,c', ("value.too_long", 0, False)),
     ],
 )
-@pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
-def test_a_line_too_long_to_be_held_is_split_by_the_same_rules(tmp_path, line, expected, end):
-    found = read_bytes(tmp_path, HEADER + line + end + b"B,b,s" + end)
+def test_a_line_too_long_to_be_held_is_split_by_the_same_rules(tmp_path, line, expected):
+    found = read_bytes(tmp_path, HEADER + line + b"\nB,b,s\n")
 
     assert found.told == [(2, *expected)]
     assert found.rows == [(3, ["B", "b", "s"])]
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
+def test_every_line_end_ends_a_line_too_long_to_be_held(tmp_path, end):
+    for length in range(40, 80):
+        found = read_bytes(tmp_path, HEADER + b"A,b," + b"x" * length + end + b"B,b,s" + end, limits=Limits(16, 24, 32))
+        assert found.told == [(2, "value.too_long", 2, True)]
+        assert found.rows == [(3, ["B", "b", "s"])]
+
+
+def test_of_a_line_with_many_long_cells_the_first_are_kept(tmp_path):
+    cells = b",".join([b"A", *[b"x" * 60_000] * 49])
+    found = read_bytes(tmp_path, b",".join(b"c%d" % n for n in range(50)) + b"\n" + cells + b"\n")
+
+    assert found.told == [(2, "record.columns", -1, True)]
+    assert [len(cell) for cell in found.spoiled[0].cells] == [1, *[60_000] * 17, *[0] * 32]
 
 
 def test_a_stray_quote_far_from_the_next_one_costs_its_own_line(tmp_path):

@@ -33,7 +33,7 @@ _numbers = itertools.count(1)
 def moderate(test: Any) -> Any:
     """Few enough examples for every day; LZSYNCD_EXAMPLES asks for more."""
     few = settings(
-        max_examples=int(os.environ.get("LZSYNCD_EXAMPLES", "10")),
+        max_examples=int(os.environ.get("LZSYNCD_EXAMPLES", "8")),
         deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
     )
