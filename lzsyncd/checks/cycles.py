@@ -41,8 +41,8 @@ class Links:
         return f"old_{self.new}"
 
     def holds(self) -> str:
-        """SQL: the record `m` is accepted and its new link counts."""
-        kept = accepted(self.element)
+        """SQL: the record `m` is accepted and its new link counts. Of a key that is there twice none does."""
+        kept = f"{accepted(self.element)} AND m.copy = 0"
         if self.element is Element.USER:
             kept += (
                 " AND NOT EXISTS (SELECT 1 FROM dropped_user d "

@@ -16,7 +16,7 @@ def check(picture: Picture, e: Element, number: int) -> None:
         return
     if number == 1:
         _tell(picture, e, "unknown", number, "m.parent = -1")
-        _tell(picture, e, "self", number, "m.parent = m.id")
+        _tell(picture, e, "self", number, f"m.parent <> 0 AND s.c_{COLUMN} = m.idnumber")
     for how in ("unknown", "removed"):
         _tell_gone(picture, e, how, number)
     standing = (
@@ -39,7 +39,7 @@ def _tell_gone(picture: Picture, e: Element, how: str, number: int) -> None:
         told(picture.staged[e], f"{e}.parent.{how}", number, column=COLUMN, value=f"s.c_{COLUMN}", root="g")
         + f"FROM match_{e} m JOIN gone_{e} g ON g.id = m.parent AND g.round = {number - 1} AND g.how = '{how}' "
         f"JOIN stage_{e} s ON s.line = m.line "
-        f"WHERE m.parent IS DISTINCT FROM m.old_parent AND m.parent <> m.id AND {accepted(e)}"
+        f"WHERE m.parent IS DISTINCT FROM m.old_parent AND s.c_{COLUMN} <> m.idnumber AND {accepted(e)}"
     )
 
 

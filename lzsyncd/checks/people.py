@@ -54,8 +54,15 @@ def _check_link(picture: Picture, staged: Staged, column: Column, number: int) -
     if number == 1:
         _tell(picture, staged, column, code, number, f"m.{link} = -1")
         if column.refers_to is Element.USER:
-            _tell(picture, staged, column, code.replace("unknown", "self"), number, f"m.{link} = m.id")
-    other = f" AND m.{link} <> m.id" if column.refers_to is Element.USER else ""
+            _tell(
+                picture,
+                staged,
+                column,
+                code.replace("unknown", "self"),
+                number,
+                f"m.{link} <> 0 AND s.{cell(column)} = m.idnumber",
+            )
+    other = f" AND s.{cell(column)} <> m.idnumber" if column.refers_to is Element.USER else ""
     picture.database.run(
         told(
             staged,

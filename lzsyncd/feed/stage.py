@@ -23,7 +23,7 @@ from lzsyncd.progress import Progress
 from lzsyncd.zone.database import Database
 from lzsyncd.zone.dialect import UNIT_SEPARATOR
 
-BATCHES_PER_LOAD = 8
+BATCHES_PER_LOAD = 48  # of some 400 records: each load is a statement of its own
 
 
 @dataclass

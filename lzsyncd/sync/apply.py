@@ -130,8 +130,9 @@ def _let_people_go(picture: Picture) -> None:
 
 
 def _park_usernames(picture: Picture) -> None:
-    if picture.staged[Element.USER].column("username") is None:
-        return
+    staged = picture.staged[Element.USER]
+    if staged.column("username") is None or not staged.config.update:
+        return  # nobody who stands gets another name
     picture.database.run(
         "UPDATE lz_user SET username = ' parked ' || id WHERE NOT deleted AND id IN ("
         "SELECT m.id FROM match_user m JOIN change_user c ON c.line = m.line JOIN stage_user s ON s.line = m.line "

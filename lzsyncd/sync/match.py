@@ -33,12 +33,13 @@ def match(picture: Picture) -> None:
 
 
 def _mark_copies(picture: Picture, e: Element) -> None:
-    """Of records with one key the first stands for it until the rounds reject them all."""
+    """Mark records whose key is there more than once: 1 the first, which stands for the key, 2 the others."""
+    suspects = f"(SELECT value FROM suspect_{e} WHERE column_name = 'idnumber' UNION SELECT idnumber FROM present_{e})"
     picture.database.run(
-        f"UPDATE stage_{e} SET copy = 1 WHERE line IN (SELECT s.line FROM stage_{e} s JOIN ("
-        f"SELECT c_idnumber, min(line) AS first FROM stage_{e} WHERE c_idnumber IN "
-        f"(SELECT value FROM suspect_{e} WHERE column_name = 'idnumber') GROUP BY c_idnumber HAVING count(*) > 1) d "
-        "ON d.c_idnumber = s.c_idnumber WHERE s.line > d.first)"
+        f"UPDATE stage_{e} SET copy = CASE WHEN line = d.first THEN 1 ELSE 2 END FROM ("
+        f"SELECT c_idnumber AS key, min(line) AS first FROM stage_{e} WHERE c_idnumber IN {suspects} "
+        f"GROUP BY c_idnumber HAVING count(*) > 1 OR c_idnumber IN (SELECT idnumber FROM present_{e})) d "
+        f"WHERE c_idnumber = d.key"
     )
 
 
@@ -100,5 +101,5 @@ def _named(element: Element, alias: str, name: str) -> str:
     key = f"NULLIF(s.{name}, '')"
     return (
         f" LEFT JOIN lz_{element} {alias} ON {alias}.idnumber = {key}"
-        f" LEFT JOIN stage_{element} {alias}x ON {alias}x.c_idnumber = {key} AND {alias}x.copy = 0"
+        f" LEFT JOIN stage_{element} {alias}x ON {alias}x.c_idnumber = {key} AND {alias}x.copy < 2"
     )

@@ -20,6 +20,9 @@ HISTORY_TABLE = "lzsyncd_migration"
 LOCK_NAMESPACE = 0x6C7A73  # "lzs": the first half of the advisory lock's key
 MIN_SQLITE = (3, 40)
 
+# SQLSTATE: connection exceptions, shutting or starting up, too many connections, lock not available, snapshot too old
+AWAY_STATES = ("08", "57P0", "53300", "55P03", "40001")
+
 RUN_SETTINGS = (
     # work_mem holds the hash of a million keys; the costs let the comparing join run on two cores; compiling costs more
     # than these queries take
@@ -143,10 +146,15 @@ class Database:
     @staticmethod
     def is_away(error: BaseException) -> bool:
         """Whether an error says that the database is not reachable or is locked, so that trying again helps."""
-        return (isinstance(error, sqlite3.OperationalError) and "locked" in str(error)) or (
-            type(error).__name__ in ("OperationalError", "AdminShutdown", "InterfaceError", "ConnectionTimeout")
-            and not isinstance(error, sqlite3.OperationalError)
-        )
+        if isinstance(error, peewee.PeeweeException) and error.__cause__ is not None:
+            error = error.__cause__
+        if isinstance(error, sqlite3.Error):
+            return "locked" in str(error)
+        if not type(error).__module__.startswith("psycopg"):
+            return False
+        state = getattr(error, "sqlstate", None)
+        broken = state is None and type(error).__name__ in ("OperationalError", "InterfaceError", "ConnectionTimeout")
+        return broken or (state or "").startswith(AWAY_STATES)
 
     def lock(self, run_id: str) -> None:
         """Take the site's run lock for the life of this connection.

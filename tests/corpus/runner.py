@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from . import laws
@@ -45,6 +46,8 @@ class _Played:
             if copy_of(tables) != before:
                 yield "the dry run changed the site"
         real = self._sync()
+        if not self.day.generate and _contents(self.inbox) != _contents(self.day.folder):
+            yield "the delivered files are no longer what they were"
         with self.site.connected() as tables:
             runs = [run for run in _runs(tables) if run not in known]
             if not {run["status"] for run in runs} & {"applied"} and copy_of(tables) != before:
@@ -148,6 +151,10 @@ class _Played:
         counts = {row.pop("element"): row for row in tables.of_runs("sync_count", [runs[0]["id"]]) if row.pop("run_id")}
         if told["counts"] != counts:
             yield f"counts: {told['counts']} on the screen, {counts} in the ledger"
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file() and path.name != "case.toml"}
 
 
 def _runs(tables: Tables) -> list[Row]:

@@ -63,6 +63,7 @@ def header_of(rows: list[list[str]], delimiter: str) -> str:
     return delimiter.join(f"c{number}" for number in range(len(rows[0]))) + "\n"
 
 
+@settings(deadline=None)
 @given(
     rows=tables(),
     delimiter=DELIMITERS,
@@ -82,6 +83,7 @@ def test_what_the_csv_module_writes_is_read_back_as_it_was(rows, delimiter, quot
     expect(read_data(data.encode(), delimiter, LIMITS._replace(chunk=chunk)), rows, starts_of(records, 2))
 
 
+@settings(deadline=None)
 @given(rows=tables(), delimiter=DELIMITERS, data=st.data())
 def test_every_mixture_of_quotes_and_line_ends_is_read_back_as_it_was(rows, delimiter, data):
     records = []
@@ -111,7 +113,7 @@ ODD_PIECES = [b"\xff", b"\0", b" ", b"\t", b"\xc3\xa9", b"aaaaaaaaaaaaaaaa", b"b
 nasty = st.lists(st.sampled_from(PIECES + ODD_PIECES), max_size=40).map(b"".join)
 
 
-@settings(max_examples=300)
+@settings(deadline=None, max_examples=300)
 @given(body=nasty, chunk=st.integers(1, 60))
 @example(body=b'a,"b\r\n' + b"c,d\r\n" * 8, chunk=6)
 @example(body=b'a,"' + b"x" * 200 + b'",b\nc,d\n', chunk=7)
@@ -122,7 +124,7 @@ def test_the_size_of_a_chunk_changes_nothing(body, chunk):
         assert told(data, limits._replace(chunk=chunk)) == whole
 
 
-@settings(max_examples=300)
+@settings(deadline=None, max_examples=300)
 @given(body=nasty, limits=st.sampled_from([TINY, LIMITS]))
 def test_whatever_comes_is_numbered_in_order_and_rows_fit_the_header(body, limits):
     found = read_data(b"a,b\n" + body, ",", limits)
@@ -140,7 +142,7 @@ def test_whatever_comes_is_numbered_in_order_and_rows_fit_the_header(body, limit
     event(str(found.rejected and found.rejected[0]))
 
 
-@settings(max_examples=200)
+@settings(deadline=None, max_examples=200)
 @given(body=nasty)
 def test_where_nothing_is_spoiled_the_csv_module_agrees(body):
     """Blanks before an opening quote apart, which we take as Totara does."""
@@ -181,7 +183,7 @@ def one_line(row: list[str]) -> list[str]:
     return [LINE_END.sub("-", cell) for cell in row]
 
 
-@settings(max_examples=150)
+@settings(deadline=None, max_examples=150)
 @given(rows=good_tables, chunk=st.sampled_from([7, 50, LIMITS.chunk]), data=st.data())
 def test_damage_costs_only_the_damaged_records(rows, chunk, data):
     damaged = data.draw(st.sets(st.integers(0, len(rows) - 2), max_size=4))  # not the last: see file.truncated
@@ -200,6 +202,7 @@ def test_damage_costs_only_the_damaged_records(rows, chunk, data):
     assert found.rejected is None
 
 
+@settings(deadline=None)
 @given(rows=good_tables, keep=st.floats(0, 1))
 def test_a_cut_off_file_never_yields_a_record_that_was_not_there(rows, keep):
     """But for the last one, whose last cell may be shorter than it was."""

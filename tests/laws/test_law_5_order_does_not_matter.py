@@ -48,7 +48,7 @@ def in_order(files: dict[str, bytes], order: tuple[int, ...]) -> dict[str, bytes
     return mixed
 
 
-@pytest.mark.parametrize("order", list(permutations(range(4)))[1::4], ids=str)
+@pytest.mark.parametrize("order", list(permutations(range(4)))[7::8], ids=str)
 def test_children_before_parents_and_reports_before_managers(ground: Ground, order: tuple[int, ...]) -> None:
     site, other = ground.fresh(DELETES), ground.fresh(DELETES, slot=1)
     for files in (DAY_ONE, DAY_TWO):
@@ -61,7 +61,7 @@ TURNED = ("1,u2,One,Lee,a3@a.test,,,2", "2,u3,Two,Lee,a1@a.test,,,3", "3,u1,Thre
 HEADER = PEOPLE.removesuffix(",city")
 
 
-@pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)], ids=str)
 def test_three_people_pass_usernames_addresses_and_managers_on(ground: Ground, order: tuple[int, ...]) -> None:
     site = ground.fresh(replace(SYNC, user=Policy(empty="erase")))
     sync(site, {"user.csv": csv_of(HEADER, *RING)})

@@ -14,7 +14,7 @@ room, this is how it is read here:
 - A default is for a new record that says nothing, or nothing usable; a cell that erases says something.
 - Nobody complains of a link that stands already.
 - Whom the feed suspended has gone: they do not keep a unit from being hidden, only from being deleted.
-- Of a key that is there twice nobody goes, also not in the first round.
+- Of a key that is there twice nobody goes, and no link makes a circle, also not in the first round.
 - Any link in the job of somebody deleted counts for cycles: the row is there.
 - A mended file removes nobody: `deleted` is true without effect in it.
 """

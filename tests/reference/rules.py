@@ -160,19 +160,28 @@ def _edges(state: NextState, element: str, link_of: Callable[[Version], str | No
     """Who refers to whom in this state. A self reference is a fault of its own, and no way round."""
     edges: dict[str, set[str]] = {}
     for key, version in state.all(element):
-        link = link_of(version)
+        link = _standing_link(state, element, key) if _is_copied(state, element, key) else link_of(version)
         if link and link != key:
             edges.setdefault(key, set()).add(link)
     return edges
 
 
+def _standing_link(state: NextState, element: str, key: str) -> str | None:
+    if element == "user":
+        return (state.zone.jobs.get(key) or {}).get("manager")
+    return (state.zone.rows(element).get(key) or {}).get("parent")
+
+
+def _is_copied(state: NextState, element: str, key: str) -> bool:
+    """Whether the key is there more than once: none of its records makes a circle, since all will be rejected."""
+    reading = state.readings.get(element)
+    return bool(reading and sum(record.key == key for record in reading.records) > 1)
+
+
 def _closes_cycle(state: NextState, record: Record, link: str | None, edges: dict[str, set[str]]) -> bool:
     """Whether the record's own, changed link leads back to it."""
-    if record.element == "user":
-        standing = (state.zone.jobs.get(record.key) or {}).get("manager")
-    else:
-        standing = (state.zone.rows(record.element).get(record.key) or {}).get("parent")
-    if link in (None, standing, record.key):
+    standing = _standing_link(state, record.element, record.key)
+    if link in (None, standing, record.key) or _is_copied(state, record.element, record.key):
         return False
     return record.key in _reached(str(link), edges)
 
