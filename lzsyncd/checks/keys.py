@@ -12,6 +12,7 @@ from lzsyncd.feed.stage import Staged, cell, watched_columns
 from lzsyncd.sync.picture import Picture, accepted, document, given, is_raw
 
 BLOCK = 10_000
+CLAIM = "line INTEGER PRIMARY KEY, record INTEGER, copy INTEGER, idnumber TEXT, id BIGINT"
 
 
 def check(picture: Picture, e: Element, number: int) -> None:
@@ -53,7 +54,7 @@ def _claim(picture: Picture, staged: Staged, column: Column) -> None:
     """Fill `claim_COLUMN`: records that come to a value they do not have now, or come back from deletion with it."""
     e, database = staged.element, picture.database
     name = f"claim_{e}_{column.name}"
-    picture.table(name, "line INTEGER PRIMARY KEY, record INTEGER, idnumber TEXT, id BIGINT, value TEXT, cell TEXT")
+    picture.table(name, f"{CLAIM}, value TEXT, cell TEXT")
     if column.kind is Kind.EMAIL:
         _fold_addresses(picture, staged)
     standing = _held(picture, column, "u")
@@ -69,8 +70,8 @@ def _claim(picture: Picture, staged: Staged, column: Column) -> None:
     if staged.wide and not database.value(f"SELECT 1 FROM lz_{e} LIMIT 1"):
         suspicious = f" AND q.value IN (SELECT value FROM suspect_{e} WHERE column_name = '{column.name}')"
     database.run(
-        f"INSERT INTO {name} SELECT q.line, q.record, q.idnumber, q.id, q.value, q.cell FROM ("
-        f"SELECT m.line, m.record, m.idnumber, m.id, {come} AS value, {text} AS cell "
+        f"INSERT INTO {name} SELECT q.line, q.record, q.copy, q.idnumber, q.id, q.value, q.cell FROM ("
+        f"SELECT m.line, m.record, m.copy, m.idnumber, m.id, {come} AS value, {text} AS cell "
         f"FROM match_{e} m JOIN stage_{e} s ON s.line = m.line LEFT JOIN lz_{e} u ON u.id = m.sid{joins} "
         f"WHERE NOT m.goes AND {accepted(e)} AND (u.id IS NULL OR {comes})) q "
         f"WHERE q.value <> ''{suspicious}"
@@ -94,7 +95,8 @@ def _tell_taken(picture: Picture, staged: Staged, column: Column, number: int) -
     e, database, claim = staged.element, picture.database, f"claim_{staged.element}_{column.name}"
     if not database.value(f"SELECT 1 FROM {claim} LIMIT 1"):
         return
-    keeps = [f"NOT EXISTS (SELECT 1 FROM {claim} o WHERE o.id = h.id AND {accepted(e, 'o')})"]
+    # of a key that is there twice no record gives a value up: all will be rejected
+    keeps = [f"NOT EXISTS (SELECT 1 FROM {claim} o WHERE o.id = h.id AND o.copy = 0 AND {accepted(e, 'o')})"]
     if e is Element.USER:
         keeps.append("NOT EXISTS (SELECT 1 FROM going_user g WHERE g.id = h.id AND g.how = 'delete')")
     else:
@@ -102,7 +104,7 @@ def _tell_taken(picture: Picture, staged: Staged, column: Column, number: int) -
     if staged.column(column.name) and column.home is Home.CUSTOM and staged.config.empty == "erase":
         keeps.append(
             f"NOT EXISTS (SELECT 1 FROM match_{e} r JOIN stage_{e} rs ON rs.line = r.line "
-            f"WHERE r.id = h.id AND NOT r.goes AND rs.{cell(column)} = '' AND {accepted(e, 'r')})"
+            f"WHERE r.id = h.id AND r.copy = 0 AND NOT r.goes AND rs.{cell(column)} = '' AND {accepted(e, 'r')})"
         )
     if number > 1:
         keeps.append(

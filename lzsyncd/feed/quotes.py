@@ -47,6 +47,14 @@ class _Cell(NamedTuple):
     place: int
 
 
+_BREAK = re.compile(r"\r\n|\r|\n")
+
+
+def breaks_in(cells: Sequence[str]) -> int:
+    """How many line ends there are inside cells."""
+    return sum(len(_BREAK.findall(cell)) for cell in cells)
+
+
 class QuoteParser:
     """Parses records with quotes.
 

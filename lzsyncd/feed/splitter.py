@@ -11,7 +11,7 @@ from enum import Enum, auto
 
 from lzsyncd.feed.lines import NO_LINES, Block, Limits
 from lzsyncd.feed.longline import LongLine
-from lzsyncd.feed.quotes import How, Parsed, QuoteParser
+from lzsyncd.feed.quotes import How, Parsed, QuoteParser, breaks_in
 from lzsyncd.feed.records import Batch, Gathering, Spoiled
 
 QUOTES_DO_NOT_MATCH = "The quotes of the record do not match up: there is text behind a closing quote."
@@ -109,7 +109,7 @@ class Splitter:
         """The records that were still open at the end of the file."""
         self._split(self._waiting, _AtEnd.END_OF_FILE)
         if self._unclosed is not None:
-            self.truncated = self._unclosed.line
+            self.truncated = self._unclosed.line + breaks_in(self._unclosed.cells[:-1])
         return self._gathering.batch()
 
     def _split(self, block: Block, at_end: _AtEnd) -> None:
@@ -219,7 +219,7 @@ class Splitter:
         elif parsed.how is How.JUNK:
             self._gathering.spoil_whole(line, parsed.cells, QUOTES_DO_NOT_MATCH)
         elif parsed.how is How.OPEN and self._at_end is _AtEnd.END_OF_FILE:
-            self.truncated = line
+            self.truncated = line + breaks_in(parsed.cells[:-1])
         else:
             self._leave_open(line, parsed.cells, self._gathering.has_key(parsed.cells[:-1]))
         return parsed.end

@@ -68,10 +68,11 @@ def _take(element: Element, source: Path, target: Path, max_size: int) -> Taken:
     except OSError as error:
         link = source.is_symlink()
         return refused(*(("set.unsafe", "it is a symbolic link") if link else ("file.unreadable", _words(error))))
+    before = os.fstat(handle)
+    if reason := _unsafe(before):
+        os.close(handle)
+        return refused("set.unsafe", reason)
     with os.fdopen(handle, "rb") as stream:
-        before = os.fstat(handle)
-        if reason := _unsafe(before):
-            return refused("set.unsafe", reason)
         if before.st_size > max_size:
             return refused("file.too_large", f"{max_size:,}", f"{before.st_size:,}")
         try:

@@ -2,14 +2,17 @@
 
 import csv
 import io
+from dataclasses import replace
 
 from lzsyncd.config import Site
 from lzsyncd.feed.elements import Column, Element, Home, Kind
 from tests.laws.ground import SYNC
-from tests.reference.model import CustomField, Policy, replace
+from tests.reference.model import CustomField, Policy
 
 ODD = "Größe \"9\" \\ / 'x' \t%s ? – \N{GRINNING FACE} \u2028 e\u0301\nnext line"
 """What texts may hold and programs trip over."""
+
+SHORT = 20
 
 CUSTOM = {
     "text": CustomField("text"),
@@ -52,19 +55,16 @@ def stored_columns(site: Site, element: Element) -> list[Column]:
 
 def cell(column: Column, key: str, at: int) -> str:
     """A good value of a column; another one for another `at`, 0 or 1."""
-    if column.kind in _PAIRS:
-        return _PAIRS[column.kind][at]
-    if column.refers_to is Element.USER:
-        return ("boss1", "boss2")[at]
-    if column.refers_to:
-        return ("top1", "top2")[at]
+    pairs = _PAIRS | {Kind.REFERENCE: ("boss1", "boss2") if column.refers_to is Element.USER else ("top1", "top2")}
+    if column.kind in pairs:
+        return pairs[column.kind][at]
     if column.kind is Kind.DATE:
         return f"{2027 if column.name.endswith('enddate') else 2026}-03-0{at + 1}"
     if column.kind is Kind.USERNAME:
         return f"user.{key}.{at}"
     if column.kind is Kind.EMAIL:
         return f"größe+{key}.{at}@a.test"
-    return f"{key} {at}" if column.unique or 0 < column.limit <= 20 else f"{column.name} {key} {at} {ODD}"
+    return f"{key} {at}" if column.unique or 0 < column.limit <= SHORT else f"{column.name} {key} {at} {ODD}"
 
 
 def record(site: Site, element: Element, key: str, changed: Column | None = None) -> dict[str, str]:

@@ -79,12 +79,15 @@ def _wanted_twice(
     coming: dict[str, list[Record]] = {}
     keeping: dict[str, set[str]] = {}
     for key, version in state.all(element):
+        copied, standing = _is_copied(state, element, key), state.zone.rows(element).get(key)
+        if copied and standing and value_of(standing) and not standing.get("deleted"):
+            keeping.setdefault(str(value_of(standing)), set()).add(key)  # none of the copies gives it up
         value = value_of(version.row)
         if value is None or version.row.get("deleted"):
             continue
-        if version.record and _comes_to(state.zone.rows(element).get(key), value, value_of):
+        if version.record and _comes_to(standing, value, value_of):
             coming.setdefault(value, []).append(version.record)
-        else:
+        elif not copied:
             keeping.setdefault(value, set()).add(key)
     for value, records in coming.items():
         if len({record.key for record in records}) > 1:
