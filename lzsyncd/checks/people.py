@@ -60,7 +60,7 @@ def _check_link(picture: Picture, staged: Staged, column: Column, number: int) -
                 column,
                 code.replace("unknown", "self"),
                 number,
-                f"m.{link} <> 0 AND s.{cell(column)} = m.idnumber",
+                f"(m.{link} = m.id OR m.copy > 0) AND m.{link} <> 0 AND s.{cell(column)} = m.idnumber",
             )
     other = f" AND s.{cell(column)} <> m.idnumber" if column.refers_to is Element.USER else ""
     picture.database.run(
@@ -95,8 +95,16 @@ def _date(staged: Staged, name: str, standing: str) -> str:
     return f"CASE WHEN {says} AND {_stands(name)} THEN NULLIF(s.{cell(column)}, '') ELSE {standing} END"
 
 
+def _may_have(picture: Picture, staged: Staged, name: str, stored: str) -> bool:
+    """Whether any job may have such a date: most sites never use one of the two."""
+    standing = f"SELECT 1 FROM lz_job WHERE {stored} IS NOT NULL LIMIT 1"
+    return staged.column(name) is not None or bool(picture.database.value(standing))
+
+
 def _check_dates(picture: Picture, staged: Staged, number: int) -> None:
     """The end that the record brings is dropped; where it brings none, or one round later, the start."""
+    if not all(_may_have(picture, staged, name, stored) for name, stored in ((START, "start_date"), (END, "end_date"))):
+        return
     start = _date(staged, START, "j.start_date")
     end = _date(staged, END, "CASE WHEN u.deleted THEN NULL ELSE j.end_date END")
     for name in (END, START):

@@ -4,17 +4,11 @@ Usernames may move between people in one run: those that change are parked first
 by row. Into an empty table indexes are built last (measured: 10.9 s against 4.4 s for a million people).
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from lzsyncd.feed.elements import Element, Home
 from lzsyncd.sync.fields import Field, custom_object, custom_patch, fields_of, merged_custom
 from lzsyncd.sync.picture import UNITS, Picture, document
 from lzsyncd.sync.plan import standing_join
-from lzsyncd.zone.database import Database
 from lzsyncd.zone.paths import refresh_paths
-
-MANY = 10_000  # new rows from which indexes are worth building last
 
 
 def apply(picture: Picture) -> None:
@@ -67,7 +61,7 @@ def _create(picture: Picture, e: Element) -> None:
         f"'{picture.now}'",
         f"'{picture.now}'",
     ]
-    with _indexes_last(database, f"lz_{e}", new):
+    with database.indexes_last(f"lz_{e}", new):
         database.run(
             f"INSERT INTO lz_{e} ({', '.join(columns)}) SELECT {', '.join(values)} "
             f"FROM match_{e} m JOIN stage_{e} s ON s.line = m.line WHERE m.sid IS NULL AND NOT m.goes ORDER BY m.line"
@@ -108,7 +102,7 @@ def _create_jobs(picture: Picture) -> None:
     )
     if not picture.staged[Element.USER].config.update:
         first = "FALSE"
-    with _indexes_last(database, "lz_job", new):
+    with database.indexes_last("lz_job", new):
         database.run(
             f"INSERT INTO lz_job ({columns}) SELECT {values} FROM match_user m JOIN stage_user s ON s.line = m.line "
             f"WHERE NOT m.goes AND ({some}) AND (m.sid IS NULL OR ({first})) ORDER BY m.line"
@@ -149,16 +143,3 @@ def _let_units_go(picture: Picture, e: Element) -> None:
     deleted = f"(SELECT id FROM going_{e} WHERE how = 'delete')"
     database.run(f"UPDATE lz_job SET {e}_id = NULL WHERE {e}_id IN {deleted}")
     database.run(f"DELETE FROM lz_{e} WHERE id IN {deleted}")
-
-
-@contextmanager
-def _indexes_last(database: Database, table: str, new: int) -> Iterator[None]:
-    """Fill an empty table without its secondary indexes, then build them, inside the transaction."""
-    later = []
-    if new >= MANY and not database.value(f"SELECT 1 FROM {table} LIMIT 1"):
-        later = database.rows(database.dialect.index_definitions(table))
-    for name, _ in later:
-        database.run(f"DROP INDEX {name}")
-    yield
-    for _, definition in later:
-        database.run(definition)

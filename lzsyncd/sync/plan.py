@@ -66,13 +66,12 @@ def make_plan(picture: Picture, run_id: str) -> Plan:
     Raises:
         BooksDoNotBalance: records got lost between reading and the plan; nothing may be applied.
     """
-    counts = {}
     for e in Element:
-        staged = picture.staged[e]
-        _find_changed(picture, staged)
-        _write_history(picture, staged, run_id)
-        if staged.present:
-            counts[e] = _count(picture, staged, run_id)
+        _find_changed(picture, picture.staged[e])
+    with picture.database.indexes_last("sync_change", sum(staged.records for staged in picture.staged.values())):
+        for e in Element:
+            _write_history(picture, picture.staged[e], run_id)
+    counts = {e: _count(picture, staged, run_id) for e, staged in picture.staged.items() if staged.present}
     changes = "SELECT element || ' ' || idnumber || ' ' || action || ' ' || after FROM sync_change WHERE run_id = ?"
     digest = picture.database.dialect.digest(picture.database.connection, changes, (run_id,))
     return Plan(counts, digest)

