@@ -17,9 +17,8 @@ from lzsyncd.report.rejects import OWN_COLUMNS
 from lzsyncd.sync import picture
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")] + sorted(
-    (ROOT / "docs").glob("*.md")
-)
+PAGES = [ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "tests/corpus/README.md")]
+PAGES += sorted((ROOT / "docs").glob("*.md"))
 README, FILES, ARCHITECTURE = (
     (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/files.md", "docs/architecture.md")
 )
@@ -109,7 +108,7 @@ def test_the_page_of_the_files_knows_the_longest_cell():
 FAMILIES = "|".join(sorted({name.split(".")[0] for name in CATALOGUE}))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_findings_named_in_a_page_are_in_the_catalogue(page: Path):
     named = re.findall(rf"`((?:{FAMILIES})\.[a-z_.]+)`", page.read_text(encoding="utf-8"))
     wrong = [name for name in named if not any(f"{known}.".startswith(f"{name}.") for known in CATALOGUE)]
@@ -123,7 +122,7 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", head.lower()).strip().replace(" ", "-") for head in heads}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_between_pages_lead_somewhere(page: Path):
     for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
         if re.match(r"[a-z]+:", target):
