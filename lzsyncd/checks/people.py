@@ -167,12 +167,18 @@ def warn_of_inactive_managers(picture: Picture) -> None:
     )
     if staged.wide:
         return
-    database.run(
-        told(staged, code, KEPT, column="manageridnumber", value="k.idnumber", record="r")
-        + "FROM inactive i JOIN lz_job j ON j.manager_id = i.id AND j.managed JOIN lz_user u ON u.id = j.user_id "
-        "JOIN seen_user r ON r.idnumber = u.idnumber JOIN lz_user k ON k.id = i.id "
-        "WHERE u.managed AND NOT EXISTS (SELECT 1 FROM stage_user s WHERE s.line = r.line)"
+    picture.table("led", "idnumber TEXT PRIMARY KEY, manager TEXT")
+    led = database.run(
+        "INSERT INTO led SELECT u.idnumber, k.idnumber FROM inactive i JOIN lz_user k ON k.id = i.id "
+        "JOIN lz_job j ON j.manager_id = i.id AND j.managed JOIN lz_user u ON u.id = j.user_id "
+        "WHERE u.managed AND u.idnumber IS NOT NULL"
     )
+    if led:
+        database.run(
+            told(staged, code, KEPT, column="manageridnumber", value="l.manager", record="r")
+            + "FROM seen_user r CROSS JOIN led l WHERE l.idnumber = r.idnumber "
+            "AND NOT EXISTS (SELECT 1 FROM stage_user s WHERE s.line = r.line)"
+        )
 
 
 def _inactive(staged: Staged) -> str:

@@ -69,9 +69,8 @@ def make_plan(picture: Picture, run_id: str) -> Plan:
     for e in Element:
         _find_changed(picture, picture.staged[e])
     with picture.database.indexes_last("sync_change", sum(staged.records for staged in picture.staged.values())):
-        for e in Element:
-            _write_history(picture, picture.staged[e], run_id)
-    counts = {e: _count(picture, staged, run_id) for e, staged in picture.staged.items() if staged.present}
+        written = {e: _write_history(picture, picture.staged[e], run_id) for e in Element}
+    counts = {e: _count(picture, staged, written[e]) for e, staged in picture.staged.items() if staged.present}
     # the day on which the jobs of deleted people end moves with the date alone: it is not part of the digest
     after = "CASE WHEN action = 'removed' AND after LIKE '{\"deleted\":true%' THEN 'deleted' ELSE after END"
     changes = f"SELECT element || ' ' || idnumber || ' ' || action || ' ' || {after} FROM sync_change WHERE run_id = ?"
@@ -106,24 +105,33 @@ def _find_changed(picture: Picture, staged: Staged) -> None:
     )
 
 
-def _write_history(picture: Picture, staged: Staged, run_id: str) -> None:
+@dataclass(frozen=True)
+class Written:
+    """How many rows of history an element got."""
+
+    created: int
+    changed: int
+    removed: int
+
+
+def _write_history(picture: Picture, staged: Staged, run_id: str) -> Written:
     e, all_fields = staged.element, fields_of(picture, staged)
     insert = "INSERT INTO sync_change (run_id, element, idnumber, action, before, after, file, line) "
     head = f"SELECT '{run_id}', '{e}', "
     where = f"'{staged.name}', m.line"
-    picture.database.run(
+    created = picture.database.run(
         f"{insert}{head}m.idnumber, 'created', '{{}}', {created_object(all_fields)}, {where} "
         f"FROM match_{e} m JOIN stage_{e} s ON s.line = m.line WHERE m.sid IS NULL AND NOT m.goes ORDER BY m.line"
     )
-    picture.database.run(
+    changed = picture.database.run(
         f"{insert}{head}m.idnumber, c.action, {changed_object(all_fields, 'before')}, "
         f"{changed_object(all_fields, 'after')}, {where} FROM {standing_join(staged)} "
         f"JOIN change_{e} c ON c.line = m.line{link_joins(staged.columns)} ORDER BY m.line"
     )
-    _write_removals(picture, staged, insert + head)
+    return Written(created, changed, _write_removals(picture, staged, insert + head))
 
 
-def _write_removals(picture: Picture, staged: Staged, insert: str) -> None:
+def _write_removals(picture: Picture, staged: Staged, insert: str) -> int:
     e = staged.element
     source = f"going_{e} g JOIN lz_{e} u ON u.id = g.id"
     where = f"CASE WHEN g.line IS NOT NULL THEN '{staged.name}' END, g.line"
@@ -142,12 +150,14 @@ def _write_removals(picture: Picture, staged: Staged, insert: str) -> None:
             ("hide", _object(hidden="false", hidden_by_feed="false"), _object(hidden="true", hidden_by_feed="true")),
             ("delete", _whole_unit(picture, e), "'{}'"),
         )
+    written = 0
     for how, before, after in rows:
         parent = f" LEFT JOIN lz_{e} l_parent_id ON l_parent_id.id = u.parent_id" if e is not Element.USER else ""
-        picture.database.run(
+        written += picture.database.run(
             f"{insert}u.idnumber, 'removed', {before}, {after}, {where} FROM {source}{parent} "
             f"WHERE g.how = '{how}' ORDER BY g.id"
         )
+    return written
 
 
 def _object(**members: str) -> str:
@@ -178,13 +188,9 @@ def _whole_unit(picture: Picture, e: Element) -> str:
     return f"'{{' || substr({' || '.join(parts)}, 2) || '}}'"
 
 
-def _count(picture: Picture, staged: Staged, run_id: str) -> Counts:
+def _count(picture: Picture, staged: Staged, written: Written) -> Counts:
     e, database = staged.element, picture.database
-    actions: dict[str, int] = dict(
-        database.rows(
-            "SELECT action, count(*) FROM sync_change WHERE run_id = ? AND element = ? GROUP BY action", (run_id, e)
-        )
-    )
+    actions: dict[str, int] = dict(database.rows(f"SELECT action, count(*) FROM change_{e} GROUP BY action"))
     removed, absent = database.rows(f"SELECT count(*), count(*) - count(line) FROM going_{e}")[0]
     still = database.value(
         f"SELECT count(*) FROM match_{e} m WHERE (m.sid IS NOT NULL OR m.goes) "
@@ -198,7 +204,7 @@ def _count(picture: Picture, staged: Staged, run_id: str) -> Counts:
         same = database.value(f"SELECT (SELECT count(*) FROM seen_{e}) - (SELECT count(*) FROM stage_{e})")
     counts = Counts(
         read=staged.records,
-        created=actions.get("created", 0),
+        created=written.created,
         updated=actions.get("updated", 0),
         unchanged=int(still) + int(left_out) + int(same),
         revived=actions.get("revived", 0),
@@ -207,6 +213,6 @@ def _count(picture: Picture, staged: Staged, run_id: str) -> Counts:
         rejected=int(rejected) + staged.spoiled,
         warnings=picture.findings.warnings(e),
     )
-    if not counts.balanced() or actions.get("removed", 0) != removed:
+    if not counts.balanced() or (written.changed, written.removed) != (sum(actions.values()), removed):
         raise BooksDoNotBalance(f"The records of {e} do not add up: {counts.as_dict()}.")
     return counts
