@@ -3,31 +3,25 @@
 A kill counts only when it hit before the run ended. LZSYNCD_KILLS=100 kills so often at random moments as well.
 """
 
-import gzip
 import json
 import os
 import random
 import shutil
 import signal
 import subprocess
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
-from lzsyncd.errors import TryAgain
-from lzsyncd.sync.run import Options, Result, sync_folder
-from lzsyncd.zone.database import opened
 from tests.laws.bridge import get_zone
 from tests.laws.company import DAY_ONE, DAY_TWO, PEOPLE
-from tests.laws.ground import LEDGER, LZ, ask, connected, csv_of
-from tests.reference.model import Zone
-from tests.system.program import LONGEST, Place, Point, ended
+from tests.laws.ground import LZ, ask, connected, csv_of
+from tests.system.aftermath import State, is_sound, leftovers, mended, newest, state, sync_when_free, wait_until_free
+from tests.system.conftest import Kitchen, undisturbed_of
+from tests.system.program import Place, Point, ended
 
-KILLS = int(os.environ.get("LZSYNCD_KILLS", "3"))
-MOVED = "pathlib"
+KILLS = int(os.environ.get("LZSYNCD_KILLS", "2"))
 
 BEFORE_THE_COMMIT = {
     "the run is written down": Point("lzsyncd.ledger.runs", "start"),
@@ -61,7 +55,7 @@ BEFORE_THE_COMMIT = {
 AFTER_THE_COMMIT = {
     "after the commit": Point("lzsyncd.zone.database", "Database.run", text="COMMIT"),
     "before the archive": Point("lzsyncd.report.after", "archive", "before"),
-    "half of the archive": Point(MOVED, "Path.rename", call=2, text="/archive/"),
+    "half of the archive": Point("pathlib", "Path.rename", call=2, text="/archive/"),
     "the archive": Point("lzsyncd.report.after", "archive"),
     "reject files are written": Point("lzsyncd.report.outbox", "write_rejects", call=3),
     "the outbox is written, not renamed": Point("lzsyncd.report.outbox", "_make_durable"),
@@ -70,135 +64,6 @@ AFTER_THE_COMMIT = {
     "half of the spool is swept": Point("os", "unlink", text=".csv"),
     "the spool is swept": Point("shutil", "rmtree", text="/spool/"),
 }
-
-
-class State(NamedTuple):
-    """All that two ways to the same end must have in common."""
-
-    zone: Zone
-    changes: list[tuple[Any, ...]]
-    counts: list[tuple[Any, ...]]
-    findings: list[tuple[Any, ...]]
-    plan_hash: str
-    archive: dict[str, bytes]
-    outbox: dict[str, bytes]
-
-
-def state(place: Place, run: str) -> State:
-    """How a site stands after a run that applied, and what that run has left behind."""
-    site = place.site
-
-    def rows(columns: str, table: str) -> list[tuple[Any, ...]]:
-        found = ask(site, f"SELECT {columns} FROM {table} WHERE run_id = ? ORDER BY {columns}", run)
-        return [tuple(row.values()) for row in found]
-
-    (row,) = ask(site, "SELECT * FROM sync_run WHERE id = ?", run)
-    assert row["status"] == "applied"
-    assert row["finished_at"]
-    counts = 'element, "read", created, updated, unchanged, revived, removed, absent, rejected, warnings'
-    return State(
-        get_zone(site),
-        rows("element, idnumber, action, before, after, file, line", "sync_change"),
-        rows(counts, "sync_count"),
-        rows("element, file, line, code, severity, message, value", "sync_error"),
-        row["plan_hash"],
-        {path.name: gzip.decompress(path.read_bytes()) for path in archive(place, run).iterdir()},
-        {path.name: without_run(path) for path in (site.outbox / run).iterdir()},
-    )
-
-
-def archive(place: Place, run: str) -> Path:
-    return place.site.folder / "archive" / run[:4] / run[4:6] / run
-
-
-def without_run(path: Path) -> bytes:
-    """What is in a file of the outbox, without the id and the times of the run."""
-    if path.suffix == ".json":
-        told = {name: part for name, part in json.loads(path.read_text()).items() if name not in TIMES}
-        return json.dumps(told, sort_keys=True).encode()
-    return path.read_bytes().replace(path.parent.name.encode(), b"RUN")
-
-
-TIMES = {"run", "created_at", "started_at", "finished_at", "id"}
-
-
-def sync_when_free(place: Place, folder: Path) -> Result:
-    """Sync; a PostgreSQL server takes a moment to see that who held the lock is dead."""
-    deadline = time.monotonic() + LONGEST
-    while True:
-        try:
-            (result,) = sync_folder(place.site, folder, Options())
-        except TryAgain:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
-        else:
-            return result
-
-
-def wait_until_free(place: Place) -> None:
-    """Wait until the server has noticed that the killed program is gone."""
-    if place.database == "sqlite":
-        return
-    query = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    while ask(place.site, query):
-        time.sleep(0.02)
-
-
-@pytest.fixture
-def undisturbed(place: Place, tmp_path: Path, request: pytest.FixtureRequest) -> State:
-    """How it ends when nobody kills it: on a second site, synced in the same way."""
-    second = Place(tmp_path / "undisturbed", _another_database(request, place, tmp_path / "undisturbed"))
-    second.configure()
-    sync_folder(second.site, second.deliver("one", DAY_ONE), Options())
-    (result,) = sync_folder(second.site, second.deliver("two", DAY_TWO), Options())
-    return state(second, result.run)
-
-
-def _another_database(request: pytest.FixtureRequest, place: Place, folder: Path) -> str:
-    if place.database == "sqlite":
-        folder.mkdir()
-        return "sqlite"
-    return str(request.getfixturevalue("database")(folder))
-
-
-def newest(place: Place) -> dict[str, Any]:
-    return ask(place.site, "SELECT * FROM sync_run ORDER BY created_at DESC, id DESC LIMIT 1")[0]
-
-
-def tables(place: Place) -> set[str]:
-    with connected(place.site) as database:
-        return set(database.peewee.get_tables())
-
-
-def leftovers(place: Place) -> list[str]:
-    """What nobody should find after a run: half files, spool folders, tables that are not in the schema."""
-    folder = place.site.folder
-    found = [str(path) for path in folder.rglob("*") if path.name.endswith(".part") or path.parent.name == "spool"]
-    return found + sorted(tables(place) - {*LZ, *LEDGER, "lzsyncd_migration", "sqlite_sequence"})
-
-
-def is_sound(place: Place) -> bool:
-    if place.database == "sqlite":
-        (answer,) = ask(place.site, "PRAGMA integrity_check")
-        return answer == {"integrity_check": "ok"}
-    return True
-
-
-def mended(place: Place, folder: Path, killed: str, expected: State) -> None:
-    """The next sync ends as if nothing had happened, and finishes what the killed run left."""
-    result = sync_when_free(place, folder)
-    (status,) = (row["status"] for row in ask(place.site, "SELECT status FROM sync_run WHERE id = ?", killed))
-    applied = {"interrupted": result.run, "applied": killed}[status]
-    assert result.status == ("applied" if applied == result.run else "unchanged")
-    assert state(place, applied) == expected
-    history = ask(place.site, "SELECT DISTINCT run_id FROM sync_change")
-    assert len(history) == 2, "the run that was interrupted has left history"
-    assert leftovers(place) == []
-    assert is_sound(place)
-    kept = sorted(path.name for path in (place.site.folder / "archive").glob("*/*/*"))
-    runs = ask(place.site, "SELECT id FROM sync_run WHERE status IN ('applied', 'unchanged') ORDER BY id")
-    assert kept == [row["id"] for row in runs]
 
 
 @pytest.mark.parametrize("point", BEFORE_THE_COMMIT.values(), ids=BEFORE_THE_COMMIT)
@@ -221,3 +86,180 @@ def test_killed_after_the_commit_everything_has(place: Place, undisturbed: State
     assert killed["status"] == "applied"
     assert get_zone(place.site) == undisturbed.zone
     mended(place, folder, killed["id"], undisturbed)
+
+
+def test_killed_three_times_it_still_ends_well(place: Place, undisturbed: State) -> None:
+    """In the run, in its report, and in mending what the first two have left."""
+    folder = place.deliver("two", DAY_TWO)
+    for name in ("the plan is made", "jobs are made", "before the commit"):
+        assert place.sync(folder, point=BEFORE_THE_COMMIT[name]).code == -signal.SIGKILL
+        wait_until_free(place)
+    for name in ("half of the archive", "half of the archive", "the outbox is written, not renamed"):
+        assert place.sync(folder, point=AFTER_THE_COMMIT[name]).code == -signal.SIGKILL
+        wait_until_free(place)
+    (applied,) = ask(place.site, "SELECT id FROM sync_run WHERE status = 'applied' AND id > ?", first_run(place))
+    mended(place, folder, applied["id"], undisturbed)
+    statuses = [row["status"] for row in ask(place.site, "SELECT status FROM sync_run ORDER BY created_at, id")]
+    assert statuses == ["applied", *["interrupted"] * 3, "applied", "unchanged"]
+
+
+def first_run(place: Place) -> str:
+    return str(ask(place.site, "SELECT min(id) AS id FROM sync_run")[0]["id"])
+
+
+def test_an_interrupted_run_is_told_as_one(place: Place) -> None:
+    folder = place.deliver("two", DAY_TWO)
+    place.sync(folder, point=BEFORE_THE_COMMIT["people are made"])
+    wait_until_free(place)
+    killed = newest(place)["id"]
+    assert ended(place.start("show", killed)).code == 0  # under way, for all that can be seen from here
+    sync_when_free(place, folder)
+    told = ended(place.start("show", killed, "--json"))
+    assert told.code == 0
+    assert json.loads(told.out)["status"] == "interrupted"
+    assert json.loads(told.out)["message"]
+    assert "interrupted" in ended(place.start("runs")).out
+
+
+@pytest.mark.parametrize("point", ["the plan is made", "before the commit", "after the commit"])
+def test_a_killed_dry_run_leaves_nothing(place: Place, undisturbed: State, point: str) -> None:
+    folder = place.deliver("two", DAY_TWO)
+    before = get_zone(place.site)
+    where = (BEFORE_THE_COMMIT | AFTER_THE_COMMIT)[point]
+    assert place.sync(folder, "--dry-run", point=where).code == -signal.SIGKILL
+    wait_until_free(place)
+    assert get_zone(place.site) == before
+    result = sync_when_free(place, folder)
+    assert state(place, result.run) == undisturbed
+    assert leftovers(place) == []
+
+
+MIGRATING = [Point("peewee", "Database.execute_sql", call=call) for call in (3, 8, 15, 25)]
+
+
+@pytest.mark.parametrize("point", MIGRATING, ids=lambda point: f"statement {point.call}")
+def test_killed_while_the_schema_is_made(kitchen: Kitchen, tmp_path: Path, point: Point) -> None:
+    place = kitchen.bare(tmp_path / "srv")
+    folder = place.deliver("one", DAY_ONE)
+    assert place.sync(folder, point=point).code == -signal.SIGKILL
+    wait_until_free(place)
+    assert sync_when_free(place, folder).status == "applied"
+    assert get_zone(place.site) == get_zone(kitchen.first_day.site)
+    assert leftovers(place) == []
+
+
+def many(number: int, city: str) -> dict[str, bytes]:
+    """So many people that indexes are built last, each with the one before as manager."""
+    people = (f"{n},u{n},Ann,Lee,u{n}@a.test,A,D,{n - 1 if n > 1 else ''},{city}" for n in range(1, number + 1))
+    return DAY_ONE | {"user.csv": csv_of(PEOPLE, *people)}
+
+
+@pytest.mark.skipif(not KILLS, reason="LZSYNCD_KILLS=0")
+def test_killed_at_random_moments(kitchen: Kitchen, tmp_path: Path) -> None:
+    """A first load into empty tables, and a next day in which everybody changes."""
+    place = kitchen.bare(tmp_path / "srv")
+    chance = random.Random()
+    for name, files in (("first", many(12_000, "London")), ("next", many(12_000, "Leeds"))):
+        folder = place.deliver(name, files)
+        hits, took, zone = 0, 3.0, None
+        while hits < KILLS:
+            killed = killed_at(place, folder, chance.uniform(0, took))
+            wait_until_free(place)
+            if killed:
+                hits += 1
+                continue
+            zone = get_zone(
+                place.site
+            )  # it was too quick: the next ones find nothing to do, and are killed all the same
+            took *= 0.8
+        sync_when_free(place, folder)
+        assert zone in (None, get_zone(place.site))
+        assert {row["city"] for row in get_zone(place.site).people.values()} == {
+            "London" if name == "first" else "Leeds"
+        }
+        assert len(get_zone(place.site).people) == 12_000
+        assert sync_when_free(place, folder).status == "unchanged"
+        (rows,) = ask(place.site, "SELECT count(*) AS n FROM sync_change WHERE element = 'user'")
+        assert rows["n"] == 12_000 * (1 if name == "first" else 2)
+        assert leftovers(place) == []
+        assert is_sound(place)
+        assert indexes(place) == indexes(kitchen.first_day)
+
+
+def killed_at(place: Place, folder: Path, moment: float) -> bool:
+    """Kill a sync after so many seconds; returns whether that was before it ended."""
+    process = place.start("sync", "acme", "--from", folder)
+    try:
+        process.wait(moment)
+    except subprocess.TimeoutExpired:
+        process.kill()
+    return ended(process).code == -signal.SIGKILL
+
+
+def indexes(place: Place) -> set[str]:
+    with connected(place.site) as database:
+        return {index.name for table in LZ for index in database.peewee.get_indexes(table)}
+
+
+# --- power cuts ------------------------------------------------------------------------------------------------------
+
+
+class Disk:
+    """A file system of its own on a file; a copy of that file is what a power cut leaves: unsynced writes are lost."""
+
+    def __init__(self, folder: Path) -> None:
+        self.image, self.mounted = folder / "image", folder / "disk"
+        self.mounted.mkdir()
+        with self.image.open("wb") as image:
+            image.truncate(64 << 20)
+        _run("mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0", self.image)
+        self.mount(self.image)
+
+    def mount(self, image: Path) -> None:
+        _run("mount", "-o", "loop", image, self.mounted)
+
+    def cut_power(self) -> None:
+        """Whatever was not synced is gone."""
+        remains = self.image.with_name("remains")
+        _run("cp", "--sparse=always", self.image, remains)
+        self.unmount()
+        self.mount(remains)
+
+    def unmount(self) -> None:
+        _run("umount", "--lazy", self.mounted)
+
+
+def _run(*words: str | Path) -> None:
+    subprocess.run([str(word) for word in words], check=True, capture_output=True)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    if os.geteuid() or not all(shutil.which(program) for program in ("mkfs.ext4", "mount")):
+        pytest.skip("mounting a file system takes root and e2fsprogs")
+    try:
+        made = Disk(tmp_path)
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"no file system can be mounted here: {error.stderr.decode().strip()}")
+    yield made
+    made.unmount()
+
+
+POWER_CUTS = ("before the commit", "after the commit", "half of the archive", "the archive", "the outbox")
+
+
+@pytest.mark.parametrize("point", POWER_CUTS)
+def test_the_power_fails(disk: Disk, kitchens: Callable[[str], Kitchen], point: str) -> None:
+    kitchen = kitchens("sqlite")
+    place = kitchen.after_one_day(disk.mounted / "srv")
+    expected = undisturbed_of(kitchen, disk.image.parent)
+    folder = place.deliver("two", DAY_TWO)
+    os.sync()
+    where = (BEFORE_THE_COMMIT | AFTER_THE_COMMIT)[point]
+    assert place.sync(folder, point=where).code == -signal.SIGKILL
+    (disk.mounted / "unsynced").write_text("lost")
+    disk.cut_power()
+    assert not (disk.mounted / "unsynced").exists(), "this disk loses nothing: the test proves nothing"
+    killed = newest(place)
+    assert killed["status"] == ("checking" if point == "before the commit" else "applied")
+    mended(place, folder, killed["id"], expected)
