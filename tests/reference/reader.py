@@ -6,8 +6,10 @@ For well-formed quoting only; stray quotes are the business of the real reader's
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from .columns import Column, columns_of
@@ -59,6 +61,11 @@ class Reading:
     def named(self) -> set[str]:
         """The keys that count as present, those of rejected records too."""
         return {record.key for record in self.records if record.key}
+
+    @cached_property
+    def copied(self) -> set[str]:
+        """The keys that are there more than once, read when all records are."""
+        return {key for key, copies in Counter(record.key for record in self.records).items() if key and copies > 1}
 
     @property
     def has_unreadable_key(self) -> bool:

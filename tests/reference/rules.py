@@ -177,8 +177,7 @@ def _standing_link(state: NextState, element: str, key: str) -> str | None:
 
 def _is_copied(state: NextState, element: str, key: str) -> bool:
     """Whether the key is there more than once: none of its records makes a circle, since all will be rejected."""
-    reading = state.readings.get(element)
-    return bool(reading and sum(record.key == key for record in reading.records) > 1)
+    return key in state.copied.get(element, ())
 
 
 def _closes_cycle(state: NextState, record: Record, link: str | None, edges: dict[str, set[str]]) -> bool:

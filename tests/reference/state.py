@@ -41,6 +41,7 @@ class NextState:
         self.today = today.isoformat()
         self.columns = {e: {c.name: c for c in columns_of(e, site.policy(e)).values()} for e in ELEMENTS}
         self._cells: dict[Record, dict[str, Any]] = {}
+        self.copied = {element: reading.copied for element, reading in readings.items()}
         self.going = {element: self._going(element) for element in ELEMENTS}
         self.versions = {element: self._versions(element) for element in ELEMENTS}
 
@@ -63,8 +64,8 @@ class NextState:
         reading, policy = self.readings.get(element), self.site.policy(element)
         if reading is None or reading.mended:
             return {}
-        named, keys = reading.named, [record.key for record in reading.records]
-        asked = {r.key for r in self.accepted(element) if r.deleted and keys.count(r.key) == 1}
+        named = reading.named
+        asked = {r.key for r in self.accepted(element) if r.deleted and r.key not in reading.copied}
         going = {}
         for key, row in self.zone.rows(element).items():
             way = "keep"
