@@ -23,7 +23,15 @@ def after_commit(database: Database, site: Site, run_id: str) -> None:
         files = {e: path for e, path in files.items() if path.is_file()}
         archive(list(files.values()), archive_folder(site, run_id))
         write_outbox(database, site, run_id, files)
-    shutil.rmtree(spool, ignore_errors=True)
+    _sweep(spool)
+
+
+def _sweep(spool: Path) -> None:
+    """Remove a run's spool. Renamed first: half a spool would make the next run tell half a story."""
+    if spool.is_dir():
+        done = spool.with_name(f".{spool.name}.done")
+        spool.rename(done)
+        shutil.rmtree(done, ignore_errors=True)
 
 
 def archive_folder(site: Site, run_id: str) -> Path:

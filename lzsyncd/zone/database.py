@@ -19,6 +19,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 HISTORY_TABLE = "lzsyncd_migration"
 LOCK_NAMESPACE = 0x6C7A73  # "lzs": the first half of the advisory lock's key
 MIN_SQLITE = (3, 40)
+LOCK_TIMEOUT = "10s"  # as long as SQLite waits: who locks a table for longer is told, with exit code 75
 MANY = 10_000  # new rows from which indexes are worth building last (measured on PostgreSQL: 10.9 s against 4.4 s)
 
 # SQLSTATE: connection exceptions, shutting or starting up, too many connections, lock not available, snapshot too old
@@ -50,6 +51,8 @@ class Database:
         except peewee.OperationalError as error:
             raise _away(site, error) from None
         self.connection: Any = self.peewee.connection()  # type: ignore[no-untyped-call]
+        if isinstance(self.dialect, PostgreSQL):
+            self.run(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
 
     def close(self) -> None:
         """Close the connection and give the run's lock back."""
