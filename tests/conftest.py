@@ -4,17 +4,24 @@ Each test that asks for `database` runs twice, once on either. The schema is mig
 """
 
 import itertools
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from lzsyncd.config import Site
 from lzsyncd.zone.database import opened
 
 from .postgres import Cluster
+
+# In CI the same examples each time: a gate says whether this change is right, the long runs look for what nobody knows.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 TEMPLATE = "lzsyncd_template"
 MEMORY = Path("/dev/shm")
