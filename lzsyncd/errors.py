@@ -1,6 +1,12 @@
 """Why a command ends, as exit codes and exceptions (CONTRACT section 8)."""
 
+import errno
+import os
+import pwd
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
+from pathlib import Path
 
 
 class ExitCode(IntEnum):
@@ -48,5 +54,97 @@ class NotPermitted(LzsyncdError):
     exit_code = ExitCode.NO_PERMISSION
 
 
+class DiskFull(LzsyncdError):
+    """Something can't be written for want of room; the same command works once there is some."""
+
+
+class Unfinished(LzsyncdError):
+    """A run is over and stands, but what comes after it could not be done; the next sync makes up for it."""
+
+    def __init__(self, text: str, exit_code: ExitCode) -> None:
+        super().__init__(text)
+        self.exit_code = exit_code
+
+
 class BooksDoNotBalance(LzsyncdError):
     """The books of a run do not balance: a fault of lzsyncd. Nothing was applied."""
+
+
+NO_ROOM = {
+    errno.ENOSPC: "The disk is full, {} can't be written: make room there, then run the command again.",
+    errno.EDQUOT: "The disk quota is used up, {} can't be written: make room there, then run the command again.",
+    errno.EFBIG: "Files may not grow any further (ulimit -f, LimitFSIZE), {} can't be written: raise that limit.",
+}
+
+
+@contextmanager
+def writing(place: Path) -> Iterator[None]:
+    """Say what a file system has against writing at a place in a sentence that names it, and how to mend it.
+
+    Raises:
+        DiskFull: there is no room.
+        NotPermitted: this account may not write there.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise no_room(place, error.errno) from error
+        if isinstance(error, PermissionError) or error.errno == errno.EROFS:
+            raise not_permitted(place) from error
+        raise
+
+
+def no_room(place: Path, reason: int = errno.ENOSPC) -> DiskFull:
+    """A place that is full."""
+    return DiskFull(NO_ROOM[reason].format(_there(place)))
+
+
+def not_permitted(place: Path, verb: str = "written") -> NotPermitted:
+    """A place that this account may not use."""
+    there = _there(place)
+    if verb == "written" and os.statvfs(there).f_flag & os.ST_RDONLY:
+        return NotPermitted(f"{there} can't be written, its file system is mounted read-only: mount it writable.")
+    return NotPermitted(f"{there} may not be {verb} by the account {_account()}: change its owner or mode.")
+
+
+def _there(place: Path) -> Path:
+    """The place, or the folder in which it can't be made."""
+    return next((path for path in (place, *place.parents) if os.path.lexists(path)), place)
+
+
+def _account() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return f"with uid {os.geteuid()}"
+
+
+def refused_by_sqlite(path: Path, name: str) -> DiskFull | NotPermitted | None:
+    """What SQLite's error of this name says of the place; it tells neither which of its files it is about, nor why."""
+    path = path.resolve()  # its other files are beside the real one
+    if name == "SQLITE_FULL":
+        return no_room(path)
+    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
+        files = (path.with_name(path.name + end) for end in ("", "-wal", "-shm"))
+        for place in (path.parent, *filter(os.path.lexists, files)):
+            if not os.access(place, os.W_OK):
+                return not_permitted(place)
+    if name.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN")):
+        reasons = "The disk is full or broken, or files may not grow any further (ulimit -f, LimitFSIZE)"
+        return DiskFull(f"{reasons}, {path} can't be written ({name}): make room there, or raise that limit.")
+    return None
+
+
+def refused_by_server(site: str, state: str | None) -> DiskFull | NotPermitted | None:
+    """What a PostgreSQL server's error with this SQLSTATE says of the place."""
+    database = f"database of site {site}"
+    if state == "53100":
+        return DiskFull(f"The disk of the server is full, the {database} can't be written: make room there.")
+    if state == "53400":
+        return DiskFull(f"The server has a limit that the {database} has reached: raise it (temp_file_limit).")
+    if state == "25006":
+        return NotPermitted(f"The {database} is read-only: make it writable, or name the server that is.")
+    if state == "42501":
+        return NotPermitted(f"The {database} may not be written by its account: it must own the tables.")
+    return None

@@ -25,14 +25,14 @@ class Links:
         element: whose records it links.
         new: its column in `match_E`.
         column: its column in the file.
-        standing: SQL of the standing links: a table expression with `id` and `up`.
+        standing: SQL of the standing links: table expressions with `id` and `up`, each with an index of its own.
         code: the finding.
     """
 
     element: Element
     new: str
     column: str
-    standing: str
+    standing: tuple[str, ...]
     code: str
 
     @property
@@ -86,7 +86,7 @@ def _gather(picture: Picture, links: Links, number: int) -> bool:
     anything = added > 0
     while added:
         added = _add_edges(
-            picture, links, "SELECT e.up FROM edge e WHERE NOT EXISTS (SELECT 1 FROM edge n WHERE n.id = e.up)"
+            picture, links, "SELECT DISTINCT e.up FROM edge e WHERE NOT EXISTS (SELECT 1 FROM edge n WHERE n.id = e.up)"
         )
     return anything
 
@@ -105,20 +105,27 @@ def _targets(links: Links, number: int) -> str:
             " OR m.line IN (SELECT line FROM dropped_user "
             f"WHERE round = {number - 1} AND column_name = '{links.column}')"
         )
-    return f"SELECT m.{links.old} FROM {match} WHERE m.{links.old} IS NOT NULL AND ({back})"
+    return f"SELECT DISTINCT m.{links.old} FROM {match} WHERE m.{links.old} IS NOT NULL AND ({back})"
 
 
 def _add_edges(picture: Picture, links: Links, who: str) -> int:
-    e = links.element
-    new = picture.database.run(
-        f"INSERT INTO edge SELECT m.id, min(m.{links.new}) FROM match_{e} m WHERE m.id IN ({who}) AND {links.holds()} "
-        f"AND m.{links.new} > 0 AND NOT EXISTS (SELECT 1 FROM edge n WHERE n.id = m.id) GROUP BY m.id"
+    """Add the links of some records: what the set says of them, else what stands. CROSS: SQLite keeps the order."""
+    database, match = picture.database, f"match_{links.element}"
+    picture.table("above", "id BIGINT PRIMARY KEY")
+    if not database.run(f"INSERT INTO above {who}"):
+        return 0
+    unknown = "NOT EXISTS (SELECT 1 FROM edge n WHERE n.id = w.id)"
+    new = database.run(
+        f"INSERT INTO edge SELECT w.id, min(m.{links.new}) FROM above w CROSS JOIN {match} m "
+        f"WHERE m.id = w.id AND {links.holds()} AND m.{links.new} > 0 AND {unknown} GROUP BY w.id"
     )
-    return new + picture.database.run(
-        f"INSERT INTO edge SELECT t.id, min(t.up) FROM {links.standing} t WHERE t.id IN ({who}) AND t.up IS NOT NULL "
-        f"AND NOT EXISTS (SELECT 1 FROM edge n WHERE n.id = t.id) "
-        f"AND NOT EXISTS (SELECT 1 FROM match_{e} m WHERE m.id = t.id AND {links.holds()}) GROUP BY t.id"
-    )
+    for standing in links.standing:
+        new += database.run(
+            f"INSERT INTO edge SELECT w.id, min(t.up) FROM above w CROSS JOIN {standing} t "
+            f"WHERE t.id = w.id AND t.up IS NOT NULL AND {unknown} "
+            f"AND NOT EXISTS (SELECT 1 FROM {match} m WHERE m.id = w.id AND {links.holds()}) GROUP BY w.id"
+        )
+    return new
 
 
 def _left(picture: Picture) -> dict[int, int]:

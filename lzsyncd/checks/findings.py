@@ -5,6 +5,7 @@ and take them back when planning starts again (CONTRACT section 2a).
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 from lzsyncd.checks.catalogue import Finding, sentence, severity_of
@@ -64,9 +65,10 @@ class FindingStore:
             )
         )
 
-    def note(self, table: str, row: tuple[Any, ...]) -> None:
-        """Keep a row for `present_ELEMENT` (line, record, idnumber) or `suspect_ELEMENT` (column, value)."""
-        self._rows[table].append(row)
+    def notes(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Keep rows for `present_ELEMENT` (line, record, idnumber) or `suspect_ELEMENT` (column, value)."""
+        if rows:
+            self._rows[table] += rows
 
     def flush(self) -> None:
         """Write what was kept."""

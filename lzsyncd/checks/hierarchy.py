@@ -23,7 +23,7 @@ def check(picture: Picture, e: Element, number: int) -> None:
         f"(SELECT u.id, u.parent_id AS up FROM lz_{e} u WHERE NOT EXISTS "
         f"(SELECT 1 FROM going_{e} g WHERE g.id = u.id AND g.how = 'delete'))"
     )
-    links = Links(e, "parent", COLUMN, standing, f"{e}.parent.cycle")
+    links = Links(e, "parent", COLUMN, (standing,), f"{e}.parent.cycle")
     check_cycles(picture, links, number, Severity.ERROR)
 
 

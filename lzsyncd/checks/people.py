@@ -20,9 +20,14 @@ MANAGERS = Links(
     Element.USER,
     "manager",
     "manageridnumber",
-    # of people made by hand any job counts: the way round may lead over them
-    "(SELECT j.user_id AS id, j.manager_id AS up FROM lz_job j JOIN lz_user u ON u.id = j.user_id "
-    "WHERE j.managed OR NOT u.managed)",
+    (
+        "(SELECT user_id AS id, manager_id AS up FROM lz_job WHERE managed)",
+        # of people made by hand any job counts: the way round may lead over them
+        (
+            "(SELECT j.user_id AS id, j.manager_id AS up FROM lz_job j CROSS JOIN lz_user u "
+            "WHERE u.id = j.user_id AND NOT j.managed AND NOT u.managed)"
+        ),
+    ),
     "user.manager.cycle",
 )
 
@@ -62,6 +67,9 @@ def _check_link(picture: Picture, staged: Staged, column: Column, number: int) -
                 number,
                 f"(m.{link} = m.id OR m.copy > 0) AND m.{link} <> 0 AND s.{cell(column)} = m.idnumber",
             )
+    gone = f"gone_{column.refers_to}"
+    if not picture.database.value(f"SELECT 1 FROM {gone} WHERE round = {number - 1} LIMIT 1"):
+        return
     other = f" AND s.{cell(column)} <> m.idnumber" if column.refers_to is Element.USER else ""
     picture.database.run(
         told(
@@ -73,7 +81,7 @@ def _check_link(picture: Picture, staged: Staged, column: Column, number: int) -
             severity=_severity(staged, code),
             root="g",
         )
-        + f"FROM match_user m JOIN gone_{column.refers_to} g ON g.id = m.{link} AND g.round = {number - 1} "
+        + f"FROM match_user m JOIN {gone} g ON g.id = m.{link} AND g.round = {number - 1} "
         f"JOIN stage_user s ON s.line = m.line WHERE m.{link} IS DISTINCT FROM m.old_{link}{other} "
         f"AND {accepted(Element.USER)} AND {_stands(column.name)}"
     )
@@ -169,9 +177,10 @@ def warn_of_inactive_managers(picture: Picture) -> None:
         return
     picture.table("led", "idnumber TEXT PRIMARY KEY, manager TEXT")
     led = database.run(
-        "INSERT INTO led SELECT u.idnumber, k.idnumber FROM inactive i JOIN lz_user k ON k.id = i.id "
-        "JOIN lz_job j ON j.manager_id = i.id AND j.managed JOIN lz_user u ON u.id = j.user_id "
-        "WHERE u.managed AND u.idnumber IS NOT NULL"
+        # CROSS: SQLite keeps the order; it would start with all jobs
+        "INSERT INTO led SELECT u.idnumber, k.idnumber FROM inactive i CROSS JOIN lz_job j "
+        "JOIN lz_user k ON k.id = i.id JOIN lz_user u ON u.id = j.user_id "
+        "WHERE j.manager_id = i.id AND j.managed AND u.managed AND u.idnumber IS NOT NULL"
     )
     if led:
         database.run(

@@ -4,7 +4,7 @@ No Python code runs for a good cell: each column is first tested as a whole by b
 are judged one by one. A batch takes 1.4 to 2.2 times as long as splitting its lines into cells (20 columns, measured).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from lzsyncd.checks.catalogue import Finding, Severity, severity_of
@@ -25,12 +25,14 @@ class Checked(NamedTuple):
         findings: in the order of the records, and of the columns within a record.
         rejected: positions in the batch of the records with an error.
         unreadable_keys: those of them whose key is empty or too long (law 3).
+        as_written: every cell came in its normal form.
     """
 
     columns: list[list[str]]
     findings: list[Finding]
     rejected: list[int]
     unreadable_keys: list[int]
+    as_written: bool
 
 
 class Odd(NamedTuple):
@@ -70,14 +72,17 @@ class ValueCheck:
         """
         raw = self._transposed(rows)
         if not rows:
-            return Checked(raw, [], [], [])
+            return Checked(raw, [], [], [], as_written=True)
         gone = self._gone(raw)
         columns: list[list[str]] = []
         odd: list[Odd] = []
+        tidied = 0
         for index, texts in enumerate(raw):
             ignored = gone if index not in (self._key, self._deleted) else ()
-            columns.append(self._checked(index, texts, ignored, odd, clean=clean))
-        return self._told(columns, sorted(odd), lines, numbers)
+            column, changed = self._checked(index, texts, ignored, odd, clean=clean)
+            columns.append(column)
+            tidied += changed
+        return self._told(columns, sorted(odd), lines, numbers, as_written=clean and not tidied)
 
     def _transposed(self, rows: Sequence[list[str]]) -> list[list[str]]:
         """The known columns. Slices of one flat list: `zip(*rows)` takes longer from a thousand rows on."""
@@ -97,26 +102,36 @@ class ValueCheck:
         return [at for at, mark in enumerate(marks) if mark == "1"] if "1" in marks else []
 
     def _checked(
-        self, index: int, texts: list[str], ignored: Iterable[int], odd: list[Odd], *, clean: bool
-    ) -> list[str]:
-        """The normalised cells of a column; those to be told of are added to `odd`."""
+        self, index: int, texts: list[str], ignored: Sequence[int], odd: list[Odd], *, clean: bool
+    ) -> tuple[list[str], bool]:
+        """The normalised cells of a column, and whether that changed any; `odd` gets what is to be told."""
         cell, sieve = self._cells[index], self._sieves[index]
         if not clean and not sieve.trims:
             texts = list(map(str.strip, texts))
         for at in ignored:
             texts[at] = ""
         normal, doubtful = sieve.sift(texts)
+        changed = normal is not texts and normal != texts
         for at in set(doubtful).difference(ignored):
             text = texts[at].strip()
             verdict = cell.judge(text)
+            changed = changed or verdict.text != text
             normal[at] = verdict.text
             if verdict.code:
                 odd.append(Odd(at, index, verdict, text))
         for at in ignored:
             normal[at] = DROPPED
-        return normal
+        return normal, changed or bool(ignored)
 
-    def _told(self, columns: list[list[str]], odd: list[Odd], lines: Sequence[int], numbers: Sequence[int]) -> Checked:
+    def _told(
+        self,
+        columns: list[list[str]],
+        odd: list[Odd],
+        lines: Sequence[int],
+        numbers: Sequence[int],
+        *,
+        as_written: bool,
+    ) -> Checked:
         unreadable = dict.fromkeys(fault.position for fault in odd if fault.column == self._key)
         keys = columns[self._key]
         findings, rejected = [], []
@@ -125,4 +140,4 @@ class ValueCheck:
             findings.append(cell.finding(verdict, text, lines[at], numbers[at], key))
             if severity_of(verdict.code, cell.column.name) is Severity.ERROR:
                 rejected.append(at)
-        return Checked(columns, findings, list(dict.fromkeys(rejected)), list(unreadable))
+        return Checked(columns, findings, list(dict.fromkeys(rejected)), list(unreadable), as_written)

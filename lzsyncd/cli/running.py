@@ -9,7 +9,7 @@ from typing import Any
 from lzsyncd import logs
 from lzsyncd.cli.output import is_terminal
 from lzsyncd.config import Config, Site
-from lzsyncd.errors import NoSet, TryAgain, Usage
+from lzsyncd.errors import NoSet, TryAgain, Unfinished, Usage
 from lzsyncd.ledger.queries import CodeCount, RunSummary, code_counts, summary
 from lzsyncd.sync.run import Options, Result, describe, sync_folder, translate
 from lzsyncd.zone.database import opened
@@ -38,10 +38,10 @@ def logged_sync(site: Site, folder: Path, options: Options) -> list[Result]:
         results = sync_folder(site, folder, options)
     except Exception as error:
         told = {"error.type": type(error).__name__, "error.message": describe(error)}
-        level = (
-            "warning" if isinstance(translate(error), EXPECTED) else "error"
-        )  # the frames are logged where it is caught
-        getattr(log, level)("The run failed.", **{"event.action": "run_finished", "event.outcome": "failure", **told})
+        # the frames are logged where it is caught
+        level = "warning" if isinstance(translate(error), EXPECTED) else "error"
+        what = "The run stands, its report is missing." if isinstance(error, Unfinished) else "The run failed."
+        getattr(log, level)(what, **{"event.action": "run_finished", "event.outcome": "failure", **told})
         raise
     with opened(site) as database:
         for result in results:

@@ -11,7 +11,7 @@ import typer
 from lzsyncd.cli.options import JsonOption, LimitOption, SiteOption, examples
 from lzsyncd.errors import ExitCode, Usage
 
-FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="The folder.", show_default=False)]
+FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="The folder.", show_default=False, readable=False)]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -64,7 +64,8 @@ def sync(
         str | None, typer.Argument(metavar="SITE", help="The site; may be left out where there is only one.")
     ] = None,
     folder: Annotated[
-        Path | None, typer.Option("--from", metavar="DIR", help="The folder with the set. It stays as it is.")
+        Path | None,
+        typer.Option("--from", metavar="DIR", help="The folder with the set; it stays as it is.", readable=False),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Make the plan, and change nothing.")] = False,
     as_json: JsonOption = False,

@@ -37,6 +37,7 @@ class Batch(NamedTuple):
         rows: their cells, as many as the header has, not trimmed.
         clean: it is certain that no cell begins or ends with white space.
         spoiled: the records that could not be read.
+        texts: the line of each as it came; "" for a record with quotes.
     """
 
     lines: list[int]
@@ -44,6 +45,7 @@ class Batch(NamedTuple):
     rows: list[list[str]]
     clean: bool
     spoiled: list[Spoiled]
+    texts: list[str]
 
 
 class Gathering:
@@ -72,7 +74,7 @@ class Gathering:
         self._rows: list[list[str]] = []
         self._lines: list[int] = []
         self._spoiled: list[Spoiled] = []
-        self._plain: list[str] = []
+        self._texts: list[str] = []
         self._quoted: list[list[str]] = []
 
     @property
@@ -88,14 +90,14 @@ class Gathering:
         """
         delimiter = self._delimiter
         rows = [text.split(delimiter) for text in texts]
-        self._plain += texts
         if self._columns > 1 and self._all_good(rows):
             self._rows += rows
+            self._texts += texts
             self._lines += range(line, line + len(rows))
             return
-        for at, cells in enumerate(rows, line):
+        for at, (cells, text) in enumerate(zip(rows, texts, strict=True), line):
             if len(cells) > 1 or (cells[0] and not cells[0].isspace()):
-                self._add(cells, at)
+                self._add(cells, at, text)
 
     def _all_good(self, rows: Iterable[list[str]]) -> bool:
         return not self.careful and set(map(len, rows)) == {self._columns}
@@ -110,6 +112,7 @@ class Gathering:
         self._quoted += rows
         if self._all_good(rows):
             self._rows += rows
+            self._texts += [""] * len(rows)
             self._lines += range(line, line + len(rows))
         else:
             for at, cells in enumerate(rows, line):
@@ -120,11 +123,12 @@ class Gathering:
         self._quoted.append(cells)
         self._add(cells, line)
 
-    def _add(self, cells: list[str], line: int) -> None:
+    def _add(self, cells: list[str], line: int, text: str = "") -> None:
         if len(cells) != self._columns:
             self.spoil_count(line, cells)
         elif not (self.careful and self._is_damaged(cells, line)):
             self._rows.append(cells)
+            self._texts.append(text)
             self._lines.append(line)
 
     def _is_damaged(self, cells: list[str], line: int) -> bool:
@@ -173,7 +177,7 @@ class Gathering:
         if self._spoiled:
             spoiled = {record.number for record in self._spoiled}
             numbers = [number for number in numbers if number not in spoiled]
-        clean = lines_are_trimmed(self._plain, self._delimiter) and rows_are_trimmed(self._quoted)
-        batch = Batch(self._lines, numbers, self._rows, clean, self._spoiled)
+        clean = lines_are_trimmed(self._texts, self._delimiter) and rows_are_trimmed(self._quoted)
+        batch = Batch(self._lines, numbers, self._rows, clean, self._spoiled, self._texts)
         self._start()
         return batch

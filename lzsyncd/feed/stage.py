@@ -5,25 +5,21 @@ lets the database find those that differ from what stands (see `sync/compare.py`
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, repeat
 from pathlib import Path
 
-from lzsyncd.checks.catalogue import Finding, shorten
+from lzsyncd.checks.catalogue import Finding
 from lzsyncd.checks.findings import FindingStore
-from lzsyncd.checks.values import DROPPED, Rules, ValueCheck, fold
+from lzsyncd.checks.values import Rules
 from lzsyncd.config import ElementConfig, Site
-from lzsyncd.feed.csvfile import Batch, CsvFile, FileRejected, Spoiled
+from lzsyncd.feed.apart import chunks
+from lzsyncd.feed.csvfile import CsvFile, FileRejected
 from lzsyncd.feed.elements import COLUMNS, Column, Element, Home, Kind
-from lzsyncd.feed.formulas import rearm
 from lzsyncd.feed.header import Header, read_header
-from lzsyncd.feed.suspects import Suspects
+from lzsyncd.feed.preparing import Chunk, Recipe
 from lzsyncd.progress import Progress
 from lzsyncd.zone.database import Database
-from lzsyncd.zone.dialect import UNIT_SEPARATOR
-
-BATCHES_PER_LOAD = 48  # of some 400 records: each load is a statement of its own
 
 
 @dataclass
@@ -114,9 +110,17 @@ class Stager:
         self._create_tables()
         return self.staged
 
-    def read(self, path: Path, name: str, *, wide: bool) -> Staged:
-        """Stage a file of the set. A fatal finding makes `usable` False; what was readable has been checked."""
+    def read(self, path: Path, name: str, *, wide: bool, loaded: Callable[[], None] = lambda: None) -> Staged:
+        """Stage a file of the set. A fatal finding makes `usable` False; what was readable has been checked.
+
+        Args:
+            path: the file.
+            name: what it is called.
+            wide: stage every record in columns.
+            loaded: called whenever some more records are in the tables.
+        """
         self.staged.name, self.staged.wide = name, wide
+        self._loaded = loaded
         self.findings.file = name
         try:
             self._read(path)
@@ -143,21 +147,53 @@ class Stager:
         source = CsvFile(path, delimiter=self.config.delimiter, max_size=self.site.max_file_size)
         header = read_header(self.element, source.header, self.config)
         self._apply_header(header)
-        source.key_position = header.key_position
         self._create_tables()
         if not self.staged.usable:
             return
-        rules = Rules(
-            element=self.element,
-            date_formats=self.config.date_formats,
-            timezone=self.site.timezone,
-            allow_duplicate_emails=self.config.allow_duplicate_emails,
-        )
-        check = ValueCheck(rules, header.columns, header.positions)
-        suspects = {column.name: Suspects.sized_for(path) for column in self._suspicious(header)}
-        self._stage(source.batches(), check, header, suspects)
+        for chunk in chunks(self._recipe(path, header)):
+            self._write(chunk)
         if not self.staged.records and self.config.contains_all_records and not self.staged.mended:
             raise FileRejected("file.no_records", 1)
+
+    def _recipe(self, path: Path, header: Header) -> Recipe:
+        return Recipe(
+            path=path,
+            delimiter=self.config.delimiter,
+            max_size=self.site.max_file_size,
+            names=header.names,
+            columns=header.columns,
+            positions=header.positions,
+            key_position=header.key_position,
+            rules=Rules(
+                element=self.element,
+                date_formats=self.config.date_formats,
+                timezone=self.site.timezone,
+                allow_duplicate_emails=self.config.allow_duplicate_emails,
+            ),
+            keeps_empty=self.config.empty == "keep",
+            mended=self.staged.mended,
+            wide=self.staged.wide,
+            watched=tuple(column.name for column in self._suspicious(header)),
+            dialect=self.database.dialect.name,
+        )
+
+    def _write(self, chunk: Chunk) -> None:
+        e, staged, findings = self.element, self.staged, self.findings
+        staged.records += chunk.records
+        staged.spoiled += chunk.spoiled
+        staged.unreadable += chunk.unreadable
+        for finding in chunk.findings:
+            findings.add(Finding(*finding)._replace(element=e))
+        findings.notes(f"present_{e}", chunk.present)
+        findings.notes(f"suspect_{e}", chunk.suspects)
+        findings.flush()
+        if staged.wide:
+            columns = ["line", "record", "seq", "goes", *(cell(column) for column in staged.columns)]
+            self.database.load_packed(f"stage_{e}", columns, chunk.packed)
+        else:
+            self.database.load_packed(f"seen_{e}", ["line", "record", "idnumber", "fields"], chunk.packed)
+        self._loaded()
+        self.progress.read(e, staged.records)
 
     def _apply_header(self, header: Header) -> None:
         staged = self.staged
@@ -184,110 +220,6 @@ class Stager:
             (f"present_{e}", "line INTEGER, record INTEGER, idnumber TEXT"),
         ):
             self.database.table(name, columns)
-
-    def _stage(
-        self, batches: Iterator[Batch], check: ValueCheck, header: Header, suspects: dict[str, Suspects]
-    ) -> None:
-        names = [column.name for column in header.columns]
-        pending: list[Iterator[Sequence[object]]] = []
-        for batch in batches:
-            self._spoil(batch.spoiled, header)
-            self.staged.records += len(batch.rows) + len(batch.spoiled)
-            if batch.rows:
-                pending.append(self._rows(self._as_meant(batch), check, names, suspects))
-            if len(pending) >= BATCHES_PER_LOAD:
-                self._load(pending)
-        self._load(pending)
-
-    def _as_meant(self, batch: Batch) -> Batch:
-        """In a reject file that came back, cells were disarmed against spreadsheets."""
-        if not self.staged.mended:
-            return batch
-        return batch._replace(rows=[[rearm(text) for text in row] for row in batch.rows], clean=False)
-
-    def _load(self, pending: list[Iterator[Sequence[object]]]) -> None:
-        e = self.element
-        if self.staged.wide:
-            columns = ["line", "record", "seq", "goes", *(cell(column) for column in self.staged.columns)]
-            self.database.load(f"stage_{e}", columns, chain.from_iterable(pending))
-        else:
-            self.database.load(f"seen_{e}", ["line", "record", "idnumber", "fields"], chain.from_iterable(pending))
-        pending.clear()
-        self.findings.flush()
-        self.progress.read(e, self.staged.records)
-
-    def _rows(
-        self, batch: Batch, check: ValueCheck, names: list[str], suspects: dict[str, Suspects]
-    ) -> Iterator[Sequence[object]]:
-        """The staging rows of a batch: lazily zipped columns."""
-        checked = check(batch.lines, batch.numbers, batch.rows, batch.clean)
-        for finding in checked.findings:
-            self.findings.add(finding)
-        lines, numbers, columns = batch.lines, batch.numbers, [list(c) for c in checked.columns]
-        if checked.unreadable_keys:
-            drop = set(checked.unreadable_keys)
-            self.staged.unreadable += len(drop)
-            self.staged.spoiled += len(drop)
-            keep = [i for i in range(len(lines)) if i not in drop]
-            lines, numbers = [lines[i] for i in keep], [numbers[i] for i in keep]
-            columns = [[column[i] for i in keep] for column in columns]
-        by_name = dict(zip(names, columns, strict=True))
-        self._suspect(by_name, suspects)
-        goes = by_name.pop("deleted", None)
-        if checked.findings or (goes and "1" in goes):
-            by_name = {name: self._emptied(column) for name, column in by_name.items()}
-        # the columns are of one length; `marks` may be endless
-        places, order, marks = [*map(str, lines)], [*map(str, numbers)], goes or repeat("0")
-        if self.staged.wide:
-            return zip(places, order, order, marks, *by_name.values())
-        fields = map(UNIT_SEPARATOR.join, zip(marks, *by_name.values()))
-        return zip(places, order, by_name["idnumber"], fields)
-
-    def _emptied(self, column: list[str]) -> list[str]:
-        """Under `empty = "keep"` a dropped cell and an empty one say the same: nothing."""
-        if self.config.empty == "keep" and DROPPED in column:
-            return ["" if text == DROPPED else text for text in column]
-        return column
-
-    def _suspect(self, columns: dict[str, list[str]], suspects: dict[str, Suspects]) -> None:
-        for name, seen in suspects.items():
-            values = map(fold, columns[name]) if name == "email" else columns[name]
-            for value in seen.again(values):
-                self.findings.note(f"suspect_{self.element}", (name, value))
-
-    def _spoil(self, spoiled: Sequence[Spoiled], header: Header) -> None:
-        for record in spoiled:
-            self.staged.spoiled += 1
-            self.staged.unreadable += not record.key_readable
-            self.findings.add(self._spoiled_finding(record, header))
-            if record.key_readable:
-                self.findings.note(
-                    f"present_{self.element}", (record.line, record.number, self._key_of(record, header))
-                )
-
-    def _key_of(self, record: Spoiled, header: Header) -> str:
-        return record.cells[header.key_position].strip()
-
-    def _spoiled_finding(self, record: Spoiled, header: Header) -> Finding:
-        at = record.position
-        return Finding(
-            record.code,
-            self.element,
-            record.line,
-            record.number,
-            self._key_of(record, header) if record.key_readable else "",
-            self._column_name(at, header),
-            shorten(record.cells[at].strip()) if 0 <= at < len(record.cells) else "",
-            record.detail,
-        )
-
-    @staticmethod
-    def _column_name(position: int, header: Header) -> str:
-        """Our name of the column where we know it, else the header's."""
-        for column, at in zip(header.columns, header.positions, strict=True):
-            if at == position:
-                return column.name
-        return shorten(header.names[position]) if 0 <= position < len(header.names) else ""
 
 
 def custom_columns(columns: Sequence[Column]) -> list[Column]:

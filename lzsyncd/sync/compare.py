@@ -12,12 +12,43 @@ from lzsyncd.zone.dialect import UNIT_SEPARATOR
 BLOCK = 20_000  # candidates taken to columns at a time
 
 
-def stage_differing(picture: Picture, staged: Staged) -> None:
-    """Copy those records of `seen_E` that may change something into `stage_E`."""
+class Comparison:
+    """The records of one file against what stands.
+
+    Args:
+        picture: what the run works on.
+        staged: the file; its header has been read.
+    """
+
+    def __init__(self, picture: Picture, staged: Staged) -> None:
+        self._picture, self._staged, self._database = picture, staged, picture.database
+        self._differs = f"differs_{staged.element}"
+        self._compared_to = 0
+
+    def go_on(self) -> None:
+        """Compare what was loaded since the last time, where the database does that as fast as all at once.
+
+        SQLite works here, beside the process that reads; PostgreSQL compares the whole on several cores.
+        """
+        if not self._database.dialect.compares_by_the_way:
+            return
+        e, last = self._staged.element, self._compared_to
+        if not last:
+            self._database.table(self._differs, "line INTEGER")
+        self._compared_to = int(self._database.value(f"SELECT max(line) FROM seen_{e}") or last)
+        self._database.run(f"INSERT INTO {self._differs} {_differing(self._picture, self._staged, after=last)}")
+
+    def finish(self) -> None:
+        """Copy those records of `seen_E` that may change something into `stage_E`."""
+        if not self._compared_to:
+            self._database.table_of(self._differs, _differing(self._picture, self._staged))
+        _add_duplicates(self._picture, self._staged.element)
+        _add_faulty(self._picture, self._staged.element)
+        _stage(self._picture, self._staged)
+
+
+def _stage(picture: Picture, staged: Staged) -> None:
     e, database = staged.element, picture.database
-    database.table_of(f"differs_{e}", _differing(picture, staged))
-    _add_duplicates(picture, e)
-    _add_faulty(picture, e)
     columns = ["line", "record", "seq", "goes", *(cell(column) for column in staged.columns)]
     after, seq = 0, 0
     query = (
@@ -33,13 +64,14 @@ def stage_differing(picture: Picture, staged: Staged) -> None:
         after = rows[-1][0]
 
 
-def _differing(picture: Picture, staged: Staged) -> str:
+def _differing(picture: Picture, staged: Staged, after: int = 0) -> str:
     e = staged.element
     texts = picture.database.dialect.joined(["'0'", *(standing_text(picture, column) for column in staged.columns)])
+    rest = f"s.line > {after} AND " if after else ""
     return (
         f"SELECT s.line AS line FROM seen_{e} s LEFT JOIN lz_{e} u ON u.idnumber = s.idnumber"
-        f"{job_join(e)}{link_joins(staged.columns)} WHERE u.id IS NULL OR NOT u.managed OR {_away(e)} "
-        f"OR {_odd(staged)} OR s.fields <> {texts}"
+        f"{job_join(e)}{link_joins(staged.columns)} WHERE {rest}(u.id IS NULL OR NOT u.managed OR {_away(e)} "
+        f"OR {_odd(staged)} OR s.fields <> {texts})"
     )
 
 

@@ -44,7 +44,7 @@ def _mark_copies(picture: Picture, e: Element) -> None:
 
 
 def _index_keys(picture: Picture, e: Element) -> None:
-    picture.database.run(f"CREATE INDEX stage_{e}_key ON stage_{e} (c_idnumber)")
+    picture.database.run(f"CREATE INDEX stage_{e}_key ON stage_{e} (c_idnumber, seq, copy)")
     if picture.database.dialect.name == "postgresql":
         picture.database.run(f"ANALYZE stage_{e}")
 
@@ -61,11 +61,11 @@ def _unit_query(picture: Picture, staged: Staged) -> str:
     parent, joins = "NULL", ""
     if column := staged.column("parentidnumber"):
         parent = _link(staged, column, f"coalesce(p.id, {first} + px.seq, -1)")
-        joins = _named(e, "p", cell(column))
+        joins = _named(picture, e, "p", cell(column))
     return (
         f"INSERT INTO match_{e} SELECT s.line, s.record, s.copy, s.c_idnumber, coalesce(u.id, {first} + s.seq), u.id, "
         f"coalesce(u.managed, TRUE), s.goes = 1, coalesce(u.hidden_by_feed, FALSE), {parent}, u.parent_id "
-        f"FROM stage_{e} s LEFT JOIN lz_{e} u ON u.idnumber = s.c_idnumber{joins} ORDER BY s.line"
+        f"FROM stage_{e} s{_standing(picture, e)}{joins} ORDER BY s.line"
     )
 
 
@@ -80,13 +80,12 @@ def _user_query(picture: Picture, staged: Staged) -> str:
         alias = LINKS[name][0]
         start = first if column.refers_to is Element.USER else picture.database.next_ids(f"lz_{column.refers_to}") - 1
         links.append(_link(staged, column, f"coalesce({alias}.id, {start} + {alias}x.seq, -1)"))
-        joins += _named(column.refers_to, alias, cell(column))
+        joins += _named(picture, column.refers_to, alias, cell(column))
     return (
         f"INSERT INTO match_user SELECT s.line, s.record, s.copy, s.c_idnumber, coalesce(u.id, {first} + s.seq), u.id, "
         f"coalesce(u.managed, TRUE), s.goes = 1, coalesce(u.deleted OR u.suspended_by_feed, FALSE), "
         f"{', '.join(links)}, j.org_id, j.pos_id, j.manager_id, j.appraiser_id "
-        f"FROM stage_user s LEFT JOIN lz_user u ON u.idnumber = s.c_idnumber{job_join(Element.USER)}{joins} "
-        "ORDER BY s.line"
+        f"FROM stage_user s{_standing(picture, Element.USER)}{joins} ORDER BY s.line"
     )
 
 
@@ -96,10 +95,22 @@ def _link(staged: Staged, column: Column, target: str) -> str:
     return f"CASE WHEN s.goes = 1 OR NOT {says} THEN NULL WHEN s.{cell(column)} = '' THEN 0 ELSE {target} END"
 
 
-def _named(element: Element, alias: str, name: str) -> str:
+def _standing(picture: Picture, e: Element) -> str:
+    """SQL: joins to who stands with the record's key, and their job."""
+    if _is_empty(picture, e):  # not even looked up
+        return f" LEFT JOIN lz_{e} u ON FALSE" + (" LEFT JOIN lz_job j ON FALSE" if e is Element.USER else "")
+    return f" LEFT JOIN lz_{e} u ON u.idnumber = s.c_idnumber{job_join(e)}"
+
+
+def _is_empty(picture: Picture, e: Element) -> bool:
+    return not picture.database.value(f"SELECT 1 FROM lz_{e} LIMIT 1")
+
+
+def _named(picture: Picture, element: Element, alias: str, name: str) -> str:
     """SQL: joins to whom a key names: `ALIAS` stands in the site, `ALIASx` is new in the file."""
     key = f"NULLIF(s.{name}, '')"
+    stands = "FALSE" if _is_empty(picture, element) else f"{alias}.idnumber = {key}"
     return (
-        f" LEFT JOIN lz_{element} {alias} ON {alias}.idnumber = {key}"
+        f" LEFT JOIN lz_{element} {alias} ON {stands}"
         f" LEFT JOIN stage_{element} {alias}x ON {alias}x.c_idnumber = {key} AND {alias}x.copy < 2"
     )

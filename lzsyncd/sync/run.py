@@ -5,6 +5,7 @@ Everything between reading and the mark "applied" is one transaction on one snap
 """
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 from lzsyncd.checks.catalogue import Finding
 from lzsyncd.checks.findings import FindingStore
 from lzsyncd.config import Site
-from lzsyncd.errors import ExitCode, LzsyncdError, NoSet, NotPermitted, TryAgain, Usage
+from lzsyncd.errors import ExitCode, LzsyncdError, NoSet, TryAgain, Unfinished, Usage, not_permitted
 from lzsyncd.feed.elements import Element
 from lzsyncd.feed.stage import Staged, Stager
 from lzsyncd.intake.sets import FileSet, look
@@ -23,13 +24,15 @@ from lzsyncd.ledger.runs import Status, iso
 from lzsyncd.progress import Progress, Silent
 from lzsyncd.report.after import after_commit, finish_interrupted
 from lzsyncd.sync.apply import apply
-from lzsyncd.sync.compare import stage_differing
+from lzsyncd.sync.compare import Comparison
 from lzsyncd.sync.going import find_going
 from lzsyncd.sync.match import match
 from lzsyncd.sync.picture import Picture
 from lzsyncd.sync.plan import Plan, make_plan
 from lzsyncd.sync.rounds import settle
-from lzsyncd.zone.database import Database, opened
+from lzsyncd.zone.database import Database, fault, opened
+
+LARGE = 8 * 1024 * 1024  # bytes of a set from which a first load is worth its own way of writing
 
 
 def clock() -> datetime:
@@ -85,6 +88,9 @@ def sync_folder(site: Site, folder: Path, options: Options) -> list[Result]:
         Usage: there is no such folder.
         NoSet: it has no set.
         TryAgain: another run holds the site, or the database is away.
+        DiskFull: there is no room; nothing of the set was applied.
+        NotPermitted: something may not be read or written; nothing of the set was applied.
+        Unfinished: it was decided what becomes of the set, but archive or report could not be written.
     """
     sets = find_sets(site, folder)
     with opened(site) as database:
@@ -106,7 +112,7 @@ def find_sets(site: Site, folder: Path) -> tuple[FileSet, ...]:
     except (FileNotFoundError, NotADirectoryError):
         raise Usage(f"There is no folder {folder}.") from None
     except PermissionError:
-        raise NotPermitted(f"The folder {folder} may not be read.") from None
+        raise not_permitted(folder, "read") from None
     if not found.sets:
         near = f" Close, but not the right name: {', '.join(found.near_misses)}." if found.near_misses else ""
         wanted = ", ".join(e.file_name for e in enabled)
@@ -132,14 +138,26 @@ class Run:
             taken = take(file_set, self.spool, self.site.max_file_size)
             runs.move(database, self.run_id, Status.CHECKING)
             whole = [file.path for file in taken if file.finding is None and not options.dry_run]
-            with packing(whole), database.transaction():
+            large = sum(file.size for file in taken) >= LARGE
+            with packing(whole), database.filled() if large else nullcontext(), database.transaction():
                 result = self._in_transaction(file_set, taken)
         except Exception as error:
             self._fail(error)
             raise
         options.progress.stage("report")
-        after_commit(database, self.site, self.run_id)
+        self._report(result)
         return result
+
+    def _report(self, result: Result) -> None:
+        """What comes after the commit. The run stands, whatever stands in the way of that."""
+        try:
+            after_commit(self.database, self.site, self.run_id)
+        except Exception as error:
+            away = TryAgain("The database went away.") if self.database.is_away(error) else None
+            told = fault(self.site, error) or away
+            if told is None:
+                raise
+            raise Unfinished(f"{told} {_stands(result)}", told.exit_code) from error
 
     def _now(self) -> str:
         return iso(self.options.clock())
@@ -182,10 +200,13 @@ class Run:
             self.findings.flush()
             return stager.absent()
         wide = not self.database.value(f"SELECT 1 FROM lz_{e} WHERE managed LIMIT 1")
-        staged = stager.read(file.path, file.name, wide=wide)
-        if staged.usable and not wide:
-            picture = Picture(self.database, {e: staged}, self.findings, self.options.progress, "", "")
-            stage_differing(picture, staged)
+        if wide:
+            return stager.read(file.path, file.name, wide=True)
+        picture = Picture(self.database, {e: stager.staged}, self.findings, self.options.progress, "", "")
+        comparison = Comparison(picture, stager.staged)
+        staged = stager.read(file.path, file.name, wide=False, loaded=comparison.go_on)
+        if staged.usable:
+            comparison.finish()
         return staged
 
     def _missing(self, file_set: FileSet, picture: Picture) -> list[str]:
@@ -242,12 +263,20 @@ class Run:
             )
 
     def _fail(self, error: Exception) -> None:
-        """Say that the run failed, where that can still be said."""
+        """Say that the run failed, where that can still be said.
+
+        Raises:
+            DiskFull: that is why.
+            NotPermitted: that is why.
+        """
+        told = fault(self.site, error)
         try:
-            runs.finish(self.database, self.run_id, Status.FAILED, self._now(), message=describe(error))
+            runs.finish(self.database, self.run_id, Status.FAILED, self._now(), message=describe(told or error))
         except Exception as second:
-            if not self.database.is_away(second):
+            if not self.database.is_away(second) and fault(self.site, second) is None:
                 raise error from second
+        if told is not None:
+            raise type(told)(f"{told} Nothing of run {self.run_id} was applied.") from error
 
 
 def _listed(names: list[str]) -> str:
@@ -258,6 +287,14 @@ def _message(status: Status, missing: list[str]) -> str:
     if status is Status.HELD:
         return f'{_listed(missing)} missing. Deliver the set whole, or set incomplete = "sync".'
     return ""
+
+
+def _stands(result: Result) -> str:
+    """What is true of a run whose report is missing."""
+    good = result.status in (Status.APPLIED, Status.UNCHANGED)
+    site = " and the site is up to date" if good else ""
+    missing = "only its archive or report is missing, and the next sync makes up for that"
+    return f"Run {result.run} is {result.status}{site}; {missing}."
 
 
 def _exit_code(status: Status, found: dict[str, int], *, held: bool) -> ExitCode:

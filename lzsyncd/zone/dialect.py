@@ -6,10 +6,13 @@ The common subset is that of SQLite ≥ 3.40 and PostgreSQL ≥ 15: `UPDATE … 
 
 import hashlib
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any, Protocol
 
 Row = tuple[Any, ...]
+Columns = list[list[str]]  # of one length
+Packed = Columns | bytes  # rows on their way into a staging table
 
 BATCH = 2_000  # rows fetched at a time; a few hundred KiB
 
@@ -22,6 +25,10 @@ class Dialect(Protocol):
     """What the engine needs from a database beyond plain SQL."""
 
     name: str
+    staging_is_private: bool
+    """Staging tables are seen by their connection alone, and gone with it."""
+    compares_by_the_way: bool
+    """Comparing a file piece by piece while it is loaded takes no longer than all at once."""
 
     def begin(self) -> str:
         """Open the run's one transaction: everything in it sees one snapshot."""
@@ -37,6 +44,9 @@ class Dialect(Protocol):
 
     def load(self, connection: Any, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Write many rows of text and integers into a staging table."""
+
+    def load_packed(self, connection: Any, table: str, columns: Sequence[str], packed: Sequence[Packed]) -> None:
+        """Write rows that this dialect's packer (`PACKERS`) has prepared, perhaps in another process."""
 
     def stream(self, connection: Any, query: str, parameters: Sequence[Any]) -> Iterator[Row]:
         """The rows of a query without holding them all. Nothing else may run on the connection meanwhile."""
@@ -73,6 +83,8 @@ class SQLite:
     """SQLite ≥ 3.40 through the standard library."""
 
     name = "sqlite"
+    staging_is_private = True
+    compares_by_the_way = True
 
     def begin(self) -> str:
         """IMMEDIATE: a deferred transaction that reads first fails at its first write under a second writer."""
@@ -90,6 +102,10 @@ class SQLite:
     def load(self, connection: Any, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         marks = ", ".join("?" * len(columns))
         connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)
+
+    def load_packed(self, connection: Any, table: str, columns: Sequence[str], packed: Sequence[Packed]) -> None:
+        rows = chain.from_iterable(zip(*some, strict=True) for some in packed)
+        self.load(connection, table, columns, rows)
 
     def stream(self, connection: Any, query: str, parameters: Sequence[Any]) -> Iterator[Row]:
         yield from connection.execute(query, parameters)
@@ -138,6 +154,8 @@ class PostgreSQL:
     """PostgreSQL ≥ 15 through psycopg 3."""
 
     name = "postgresql"
+    staging_is_private = False
+    compares_by_the_way = False
 
     def begin(self) -> str:
         return "BEGIN ISOLATION LEVEL REPEATABLE READ"
@@ -158,6 +176,11 @@ class PostgreSQL:
         with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
             for block in _copy_blocks(rows):
                 copy.write(block)
+
+    def load_packed(self, connection: Any, table: str, columns: Sequence[str], packed: Sequence[Packed]) -> None:
+        with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
+            for some in packed:
+                copy.write(some)
 
     def stream(self, connection: Any, query: str, parameters: Sequence[Any]) -> Iterator[Row]:
         with connection.cursor(name="lzsyncd_stream") as cursor:
@@ -246,3 +269,15 @@ def _copy_text(block: list[str]) -> bytes:
 
 # stand-ins while a block is put together; cells with control characters are refused (`record.control`)
 _LINE, _CELL, _NULL = "\x1c", "\x1d", "\x1b"
+
+
+def _as_columns(columns: Columns) -> Packed:
+    return columns
+
+
+def _as_copy_text(columns: Columns) -> Packed:
+    rows = [*map(_CELL.join, zip(*columns, strict=True))]
+    return _copy_text(rows) if rows else b""
+
+
+PACKERS: dict[str, Callable[[Columns], Packed]] = {"sqlite": _as_columns, "postgresql": _as_copy_text}

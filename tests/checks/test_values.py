@@ -30,11 +30,11 @@ def test_good_rows_come_back_as_they_are() -> None:
     rows = [["E1", "ada", "Ada", "L", "ada@acme.test"], ["E2", "bob", "Bob", "M", "bob@acme.test"]]
     checked = check("idnumber username firstname lastname email", *rows, clean=True)
     assert [list(row) for row in zip(*checked.columns, strict=True)] == rows
-    assert checked[1:] == ([], [], [])
+    assert checked[1:] == ([], [], [], True)
 
 
 def test_an_empty_batch_has_every_column_and_nothing_in_it() -> None:
-    assert check("idnumber city") == Checked([[], []], [], [], [])
+    assert check("idnumber city") == Checked([[], []], [], [], [], as_written=True)
 
 
 def test_columns_are_taken_from_where_they_stand() -> None:
@@ -293,3 +293,23 @@ def test_records_that_go_change_nothing_for_the_others(rows: list[list[str]], ma
 def test_the_quick_look_at_addresses_agrees_with_the_standard(text: str) -> None:
     checked = check("idnumber email", ["E1", "a@b"], ["E2", text or "a@b"], ["E3", "c@d"], clean=True)
     assert [f.code for f in checked.findings] == ([code] if (code := code_of(USER["email"], text or "a@b")) else [])
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "as_written"),
+    [
+        ("city", "Rome", True),
+        ("city", " Rome", False),
+        ("suspended", "0", True),
+        ("suspended", "no", False),
+        ("country", "GB", True),
+        ("country", "gb", False),
+        ("email", "ada.l@acme.test", True),
+        ("email", "ädä@acme.test", True),
+        ("username", "ADA", False),
+    ],
+)
+def test_a_batch_knows_whether_its_cells_came_in_normal_form(column: str, text: str, *, as_written: bool) -> None:
+    clean = text == text.strip()
+    assert check(f"idnumber {column}", ["E1", text], clean=clean).as_written is as_written
+    assert check(f"idnumber {column}", ["E1", text], ["E2", text], clean=clean).as_written is as_written

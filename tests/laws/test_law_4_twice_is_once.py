@@ -1,13 +1,16 @@
 """Law 4: the same set again changes no record, down to the last byte of the site's tables."""
 
+from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from hypothesis import event, given
 
 from tests.companies import History, histories
 from tests.laws.bridge import A_DAY
 from tests.laws.company import DAY_ONE, DAY_TWO, DELETES
 from tests.laws.ground import Ground, ask, days, look, moderate, sync, sync_at
+from tests.reference.model import Policy
 
 ACTIONS = ("created", "updated", "revived", "removed")
 LATER = A_DAY + timedelta(hours=3)
@@ -36,6 +39,26 @@ def test_a_month_later_it_is_still_the_same(ground: Ground) -> None:
     sync(site, DAY_TWO)
     before = look(site)
     assert sync_at(NEXT_MONTH, site, DAY_TWO).status == "unchanged"
+    assert look(site) == before
+
+
+def marked(content: bytes) -> bytes:
+    """The same file with `deleted` true for everybody."""
+    head, *records = content.splitlines()
+    return b"\n".join([head + b",deleted", *(record + b",1" for record in records)])
+
+
+@pytest.mark.parametrize("how", ["suspend", "delete"])
+def test_who_was_told_to_go_goes_once(ground: Ground, how: str) -> None:
+    """`deleted` is still true the next day, whatever it does here."""
+    org = Policy(missing="hide", on_deleted="hide" if how == "suspend" else how)
+    site = ground.fresh(replace(DELETES, org=org, user=replace(DELETES.user, on_deleted=how)))
+    sync(site, DAY_ONE)
+    files = {name: marked(content) for name, content in DAY_ONE.items() if name != "pos.csv"}
+    counts = sync(site, files).counts
+    assert [counts[element]["removed"] for element in ("user", "org")] == [4, 4]
+    before = look(site)
+    assert sync(site, files).status == "unchanged"
     assert look(site) == before
 
 

@@ -85,6 +85,7 @@ CREATE TABLE lz_job (
     managed BOOLEAN NOT NULL DEFAULT FALSE
 );
 CREATE UNIQUE INDEX lz_job_user ON lz_job (user_id) WHERE managed;
+CREATE INDEX lz_job_other ON lz_job (user_id) WHERE NOT managed;
 CREATE INDEX lz_job_org ON lz_job (org_id) WHERE org_id IS NOT NULL;
 CREATE INDEX lz_job_pos ON lz_job (pos_id) WHERE pos_id IS NOT NULL;
 CREATE INDEX lz_job_manager ON lz_job (manager_id) WHERE manager_id IS NOT NULL;

@@ -1,0 +1,244 @@
+"""One file into chunks that only have to be written: read, checked, put into columns. No database here.
+
+It is most of the work of a run that is not the database's, and needs nothing of the run but its rules; so it may be
+done in a process of its own, beside the database (see `feed/apart.py`).
+"""
+
+import marshal
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import repeat
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lzsyncd.checks.catalogue import Finding, shorten
+from lzsyncd.checks.values import DROPPED, Checked, Rules, ValueCheck, fold
+from lzsyncd.feed.csvfile import Batch, CsvFile, Spoiled
+from lzsyncd.feed.elements import Column
+from lzsyncd.feed.formulas import rearm
+from lzsyncd.feed.suspects import Suspects
+from lzsyncd.zone.dialect import PACKERS, UNIT_SEPARATOR, Columns, Packed
+
+BATCHES_PER_CHUNK = 16  # of some 400 records: about a mebibyte of text
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a file is read; plain data that can be sent to another process.
+
+    Attributes:
+        path: where the file is.
+        delimiter: between cells.
+        max_size: bytes the file may have.
+        names: the header's names.
+        columns: the known columns whose cells are read.
+        positions: where each of them stands in a row.
+        key_position: where the key stands in a row.
+        rules: for the cells.
+        keeps_empty: an empty cell says nothing.
+        mended: it is a reject file that came back: cells were disarmed against spreadsheets.
+        wide: stage every cell in a column of its own, else all joined.
+        watched: names of the columns of which repeated values are noted.
+        dialect: whose database the chunks are packed for.
+    """
+
+    path: Path
+    delimiter: str
+    max_size: int
+    names: tuple[str, ...]
+    columns: tuple[Column, ...]
+    positions: tuple[int, ...]
+    key_position: int
+    rules: Rules
+    keeps_empty: bool
+    mended: bool
+    wide: bool
+    watched: tuple[str, ...]
+    dialect: str
+
+
+class Chunk(NamedTuple):
+    """Some records, ready to be written.
+
+    Attributes:
+        records: how many were read, the spoiled ones included.
+        spoiled: how many could not be staged.
+        unreadable: how many of those had no readable key (law 3).
+        findings: what is wrong, as plain tuples of `Finding`.
+        present: (line, record, key) of the spoiled records whose key could be read.
+        suspects: (column, value) of values that may be there twice.
+        packed: the rows of the staging table, as the dialect packs them.
+    """
+
+    records: int
+    spoiled: int
+    unreadable: int
+    findings: list[tuple[Any, ...]]
+    present: list[tuple[int, int, str]]
+    suspects: list[tuple[str, str]]
+    packed: list[Packed]
+
+    def to_bytes(self) -> bytes:
+        """For the way between processes."""
+        return marshal.dumps(tuple(self))
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Chunk":
+        """What `to_bytes` made; never for data of anybody else."""
+        return cls(*marshal.loads(data))  # noqa: S302 only our own process's messages come here
+
+
+def prepare(recipe: Recipe) -> Iterator[Chunk]:
+    """The chunks of a file, in its order.
+
+    Raises:
+        FileRejected: as `CsvFile` says.
+    """
+    source = CsvFile(recipe.path, delimiter=recipe.delimiter, max_size=recipe.max_size)
+    source.key_position = recipe.key_position
+    preparer = _Preparer(recipe)
+    for number, batch in enumerate(source.batches(), start=1):
+        preparer.take(batch)
+        if not number % BATCHES_PER_CHUNK:
+            yield preparer.chunk()
+    yield preparer.chunk()
+
+
+@dataclass
+class _Preparer:
+    """Takes batches and gives chunks."""
+
+    recipe: Recipe
+    _check: ValueCheck = field(init=False)
+
+    def __post_init__(self) -> None:
+        recipe = self.recipe
+        self._check = ValueCheck(recipe.rules, recipe.columns, recipe.positions)
+        self._names = [column.name for column in recipe.columns]
+        self._suspects = {name: Suspects.sized_for(recipe.path) for name in recipe.watched}
+        self._packer = PACKERS[recipe.dialect]
+        # a record in normal form is then joined by its delimiters alone
+        self._as_it_stands = recipe.positions == tuple(range(len(recipe.names))) and "deleted" not in self._names
+        self._start()
+
+    def _start(self) -> None:
+        self._records = self._spoiled = self._unreadable = 0
+        self._findings: list[tuple[Any, ...]] = []
+        self._present: list[tuple[int, int, str]] = []
+        self._seen_again: list[tuple[str, str]] = []
+        self._packed: list[Packed] = []
+
+    def chunk(self) -> Chunk:
+        """What was taken since the last one."""
+        chunk = Chunk(
+            self._records,
+            self._spoiled,
+            self._unreadable,
+            self._findings,
+            self._present,
+            self._seen_again,
+            self._packed,
+        )
+        self._start()
+        return chunk
+
+    def take(self, batch: Batch) -> None:
+        """Take the next records."""
+        self._spoil(batch.spoiled)
+        self._records += len(batch.rows) + len(batch.spoiled)
+        if batch.rows:
+            self._packed.append(self._packer(self._columns(self._as_meant(batch))))
+
+    def _as_meant(self, batch: Batch) -> Batch:
+        if not self.recipe.mended:
+            return batch
+        return batch._replace(rows=[[rearm(text) for text in row] for row in batch.rows], clean=False, texts=[])
+
+    def _columns(self, batch: Batch) -> Columns:
+        """The columns of the staging table, of one length."""
+        checked = self._check(batch.lines, batch.numbers, batch.rows, batch.clean)
+        self._findings += map(_plain, checked.findings)
+        lines, numbers, columns = batch.lines, batch.numbers, checked.columns
+        if checked.unreadable_keys:
+            lines, numbers, columns = self._without(checked, batch)
+        by_name = dict(zip(self._names, columns, strict=True))
+        self._suspect(by_name)
+        goes = by_name.pop("deleted", None)
+        if checked.findings or (goes and "1" in goes):
+            by_name = {name: self._emptied(column) for name, column in by_name.items()}
+        places, order = [*map(str, lines)], [*map(str, numbers)]
+        marks = goes or ["0"] * len(places)
+        if self.recipe.wide:
+            return [places, order, order, marks, *by_name.values()]
+        if self._as_it_stands and checked.as_written and not checked.findings and batch.texts:
+            fields = self._joined_lines(batch)
+        else:
+            fields = [*map(UNIT_SEPARATOR.join, zip(marks, *by_name.values(), strict=True))]
+        return [places, order, by_name["idnumber"], fields]
+
+    def _joined_lines(self, batch: Batch) -> list[str]:
+        """`0` for a record that does not go, and its cells: the lines with another delimiter."""
+        head = f"0{UNIT_SEPARATOR}"
+        text = f"\n{head}".join(batch.texts).replace(self.recipe.delimiter, UNIT_SEPARATOR)
+        fields = f"{head}{text}".split("\n")
+        if head in fields:  # records with quotes have no line of their own
+            for at, row in enumerate(batch.rows):
+                if fields[at] == head:
+                    fields[at] = head + UNIT_SEPARATOR.join(row)
+        return fields
+
+    def _without(self, checked: Checked, batch: Batch) -> tuple[list[int], list[int], list[list[str]]]:
+        """The batch without the records whose keys can't be read."""
+        drop = set(checked.unreadable_keys)
+        self._unreadable += len(drop)
+        self._spoiled += len(drop)
+        keep = [at for at in range(len(batch.lines)) if at not in drop]
+        columns = [[column[at] for at in keep] for column in checked.columns]
+        return [batch.lines[at] for at in keep], [batch.numbers[at] for at in keep], columns
+
+    def _emptied(self, column: list[str]) -> list[str]:
+        """Under `empty = "keep"` a dropped cell and an empty one say the same: nothing."""
+        if self.recipe.keeps_empty and DROPPED in column:
+            return ["" if text == DROPPED else text for text in column]
+        return column
+
+    def _suspect(self, columns: dict[str, list[str]]) -> None:
+        for name, seen in self._suspects.items():
+            values: Iterable[str] = map(fold, columns[name]) if name == "email" else columns[name]
+            self._seen_again += zip(repeat(name), seen.again(values))
+
+    def _spoil(self, spoiled: Sequence[Spoiled]) -> None:
+        for record in spoiled:
+            self._spoiled += 1
+            self._unreadable += not record.key_readable
+            self._findings.append(_plain(self._finding(record)))
+            if record.key_readable:
+                self._present.append((record.line, record.number, self._key_of(record)))
+
+    def _key_of(self, record: Spoiled) -> str:
+        return record.cells[self.recipe.key_position].strip()
+
+    def _finding(self, record: Spoiled) -> Finding:
+        at = record.position
+        return Finding(
+            record.code,
+            self.recipe.rules.element,
+            record.line,
+            record.number,
+            self._key_of(record) if record.key_readable else "",
+            self._column_name(at),
+            shorten(record.cells[at].strip()) if 0 <= at < len(record.cells) else "",
+            record.detail,
+        )
+
+    def _column_name(self, position: int) -> str:
+        """Our name of the column where we know it, else the header's."""
+        recipe = self.recipe
+        if position in recipe.positions:
+            return recipe.columns[recipe.positions.index(position)].name
+        return shorten(recipe.names[position]) if 0 <= position < len(recipe.names) else ""
+
+
+def _plain(finding: Finding) -> tuple[Any, ...]:
+    """A finding of exact strings and numbers, which is what can be sent; the element is known at the other end."""
+    return tuple(finding._replace(element=None))
