@@ -7,16 +7,17 @@ from zoneinfo import ZoneInfo
 from lzsyncd.config.models import Config, ElementConfig, Site
 from lzsyncd.config.places import key_name, quoted
 from lzsyncd.config.secrets import Secret
-from lzsyncd.config.values import byte_size_text
+from lzsyncd.config.values import byte_size_text, duration_text
 from lzsyncd.feed.elements import Column, Element
+from lzsyncd.service.slots import Schedule
 
-Value = str | bool | Path | ZoneInfo | Secret | tuple[str, ...]
+Value = str | bool | int | Path | ZoneInfo | Secret | Schedule | tuple[str, ...]
 
 
 def effective(config: Config) -> str:
     """Every key with its value, for people. A secret is shown as the place where it is kept."""
     lines = [
-        *_table("daemon", data_dir=config.daemon.data_dir),
+        *_table("daemon", data_dir=config.daemon.data_dir, workers=config.daemon.workers),
         *_table("log", level=config.log.level),
         *(line for site in config.sites.values() for line in _site(site)),
     ]
@@ -32,7 +33,12 @@ def _site(site: Site) -> Iterator[str]:
         outbox=site.outbox,
         timezone=site.timezone,
         max_file_size=byte_size_text(site.max_file_size),
+        schedule=site.schedule,
+        apply=site.apply,
+        settle=duration_text(site.settle),
+        set_window=duration_text(site.set_window),
         incomplete=site.incomplete,
+        run_timeout=duration_text(site.run_timeout),
     )
     for element, config in site.elements.items():
         yield from _element(f"sites.{site.name}.{element}", element, config)
@@ -43,6 +49,7 @@ def _element(name: str, element: Element, config: ElementConfig) -> Iterator[str
     yield from _table(
         name,
         enabled=config.enabled,
+        schedule=config.schedule,
         contains_all_records=config.contains_all_records,
         create=config.create,
         update=config.update,
@@ -83,6 +90,8 @@ def _table(name: str, /, **values: Value | None) -> Iterator[str]:
 def _toml(value: Value) -> str:
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, int):
+        return str(value)
     if isinstance(value, tuple):
         return f"[{', '.join(map(quoted, value))}]"
     if isinstance(value, Secret):

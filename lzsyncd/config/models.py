@@ -1,6 +1,7 @@
 """The configuration as the program sees it: complete, checked, and never changed (CONTRACT section 6)."""
 
 from dataclasses import dataclass, field
+from datetime import time
 from pathlib import Path
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
@@ -8,8 +9,10 @@ from zoneinfo import ZoneInfo
 from lzsyncd.config.secrets import Secret
 from lzsyncd.errors import ExitCode, LzsyncdError
 from lzsyncd.feed.elements import COLUMNS, Column, Element
+from lzsyncd.service.slots import Schedule, SiteSchedule
 
 LogLevel = Literal["debug", "info", "warning", "error"]
+Apply = Literal["on-schedule", "on-arrival"]
 Incomplete = Literal["hold", "sync", "reject"]
 Unreadable = Literal["withhold", "proceed"]
 Leaving = Literal["keep", "suspend", "hide", "delete"]
@@ -24,6 +27,7 @@ WAYS_TO_LEAVE: dict[Element, tuple[Leaving, ...]] = {
 DEFAULT_LEAVING: dict[Element, Leaving] = {Element.ORG: "hide", Element.POS: "hide", Element.USER: "suspend"}
 DEFAULT_DATA_DIR = Path("/srv/lzsyncd")
 DEFAULT_MAX_FILE_SIZE = 2 * 1024**3
+DEFAULT_SCHEDULE = Schedule(time(2))
 
 
 class Problem(NamedTuple):
@@ -65,9 +69,11 @@ class Daemon:
 
     Attributes:
         data_dir: the folder that holds one folder a site.
+        workers: runs at the same time, at most one a site.
     """
 
     data_dir: Path = DEFAULT_DATA_DIR
+    workers: int = 2
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,7 @@ class ElementConfig:
 
     Attributes:
         enabled: the element's file belongs to a set.
+        schedule: its own; None is the site's.
         contains_all_records: whom the file does not name is gone; otherwise the column `deleted` says who goes.
         create: new records are added.
         update: records that are there are changed.
@@ -103,6 +110,7 @@ class ElementConfig:
     """
 
     enabled: bool = True
+    schedule: Schedule | None = None
     contains_all_records: bool = True
     create: bool = True
     update: bool = True
@@ -140,7 +148,12 @@ class Site:
         password: of the PostgreSQL role.
         timezone: decides what "today" is and how local times are read.
         max_file_size: in bytes; larger files are refused unread.
-        incomplete: what happens to a set of which files are missing.
+        schedule: of the elements that have none of their own.
+        apply: whether a good set waits for its slot.
+        settle: seconds in which nothing may happen to a file before it counts as complete.
+        set_window: seconds for which the missing files of a set are waited for.
+        run_timeout: seconds after which a run is stopped.
+        incomplete: what happens to a set of which files are missing once the window has passed.
         elements: the configuration of org, pos and user.
     """
 
@@ -152,6 +165,11 @@ class Site:
     password: Secret | None = None
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     max_file_size: int = DEFAULT_MAX_FILE_SIZE
+    schedule: Schedule = DEFAULT_SCHEDULE
+    apply: Apply = "on-schedule"
+    settle: float = 30.0
+    set_window: float = 600.0
+    run_timeout: float = 7200.0
     incomplete: Incomplete = "hold"
     elements: dict[Element, ElementConfig] = field(
         default_factory=lambda: {element: ElementConfig.standard(element) for element in Element}
@@ -166,6 +184,13 @@ class Site:
     def element(self, element: Element) -> ElementConfig:
         """The configuration of one element."""
         return self.elements[element]
+
+    @property
+    def timetable(self) -> SiteSchedule:
+        """When the site and its enabled elements are due."""
+        enabled = {element: config for element, config in self.elements.items() if config.enabled}
+        own = {element: config.schedule for element, config in enabled.items() if config.schedule}
+        return SiteSchedule(self.schedule, self.timezone, own, tuple(enabled))
 
 
 @dataclass(frozen=True)

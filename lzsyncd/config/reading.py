@@ -11,6 +11,7 @@ from lzsyncd.config.fields import custom_columns
 from lzsyncd.config.models import (
     DEFAULT_DATA_DIR,
     WAYS_TO_LEAVE,
+    Apply,
     Config,
     ConfigError,
     Daemon,
@@ -29,6 +30,7 @@ from lzsyncd.config.places import Key, dotted, key_places
 from lzsyncd.config.secrets import secret
 from lzsyncd.config.table import Complaints, Table
 from lzsyncd.config.values import (
+    SECONDS,
     SQLITE,
     BadValueError,
     Check,
@@ -39,14 +41,19 @@ from lzsyncd.config.values import (
     date_format,
     delimiter,
     did_you_mean,
+    duration,
     list_of,
     one_of,
+    schedule,
     time_zone,
+    whole_number,
 )
 from lzsyncd.feed.elements import COLUMNS, OWN_PREFIX, Column, Element, Kind
 
 SITE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 USER_ONLY = ("unknown_reference", "allow_duplicate_emails")
+MAX_WORKERS = 64
+DAY = SECONDS["d"]
 
 _SYNTAX_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
@@ -107,10 +114,10 @@ def _syntax_problem(message: str, text: str) -> Problem:
 def _config(root: Table, path: Path) -> Config:
     daemon, log, sites = root.table("daemon"), root.table("log"), root.table("sites")
     data_dir = daemon.take("data_dir", absolute_path, DEFAULT_DATA_DIR)
+    workers = daemon.take("workers", whole_number(1, MAX_WORKERS), Daemon.workers)
     level: LogLevel = log.take("level", one_of(*get_args(LogLevel)), "info")
-    config = Config(
-        Daemon(data_dir), Log(level), {name: _site(name, site, data_dir) for name, site in sites.tables()}, path
-    )
+    by_name = {name: _site(name, site, data_dir) for name, site in sites.tables()}
+    config = Config(Daemon(data_dir, workers), Log(level), by_name, path)
     for table in (daemon, log, root):
         table.finish()
     return config
@@ -129,7 +136,12 @@ def _site(name: str, table: Table, data_dir: Path) -> Site:
         password=table.take("password", secret, None),
         timezone=table.take("timezone", time_zone, plain.timezone),
         max_file_size=table.take("max_file_size", byte_size, plain.max_file_size),
+        schedule=table.take("schedule", schedule, plain.schedule),
+        apply=table.take("apply", one_of(*get_args(Apply)), plain.apply),
+        settle=table.take("settle", duration(1, DAY), plain.settle),
+        set_window=table.take("set_window", duration(0, 7 * DAY), plain.set_window),
         incomplete=table.take("incomplete", one_of(*get_args(Incomplete)), plain.incomplete),
+        run_timeout=table.take("run_timeout", duration(1, 7 * DAY), plain.run_timeout),
         elements={element: _element(element, table.table(element.value)) for element in Element},
     )
     table.finish()
@@ -144,6 +156,7 @@ def _element(element: Element, table: Table) -> ElementConfig:
     for_people = _for_people(table, plain) if element is Element.USER else {}
     config = ElementConfig(
         enabled=table.take("enabled", boolean, plain.enabled),
+        schedule=table.take("schedule", schedule, plain.schedule),
         contains_all_records=table.take("contains_all_records", boolean, plain.contains_all_records),
         create=table.take("create", boolean, plain.create),
         update=table.take("update", boolean, plain.update),

@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from lzsyncd.config.places import Key, quoted
+from lzsyncd.service.slots import Schedule
 
 T = TypeVar("T")
 Check = Callable[[Any], T]
@@ -27,12 +28,14 @@ UNITS = {
     "mib": 1024**2,
     "gib": 1024**3,
 }
+SECONDS = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
 DELIMITERS = (",", ";", ":", "\t", "|")
 DATE_DIRECTIVES = frozenset("dmyYbB%")
 TIME_DIRECTIVES = frozenset("HIMSfpz")
 SQLITE = "sqlite"
 
 _SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,6})?) ?([kmg]?i?b)", re.IGNORECASE | re.ASCII)
+_DURATION = re.compile("".join(f"(?:([0-9]{{1,7}}){unit})?" for unit in SECONDS))
 _SAMPLE_TIMES = (datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), datetime(1999, 12, 31, 16, 17, 18, tzinfo=UTC))
 _KINDS = (SQLITE, "postgresql")
 _DATABASE_FORM = 'write "sqlite" or "postgresql://USER@HOST/DATABASE"'
@@ -133,6 +136,52 @@ def byte_size_text(size: int) -> str:
         if size % UNITS[unit.lower()] == 0:
             return f"{size // UNITS[unit.lower()]}{unit}"
     return f"{size}B"
+
+
+def whole_number(least: int, most: int) -> Check[int]:
+    """A whole number, written without quotes."""
+
+    def check(value: Any) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            raise BadValueError(f"must be a whole number from {least} to {most}, without quotes")
+        return value
+
+    return check
+
+
+def duration(least: int, most: int) -> Check[float]:
+    """A length of time, in seconds, written with its units: `30s`, `10m`, `2h`, `7d`, `1h30m`."""
+
+    def check(value: Any) -> float:
+        match = _DURATION.fullmatch(value) if isinstance(value, str) and value else None
+        if match is None:
+            raise BadValueError('must be a duration in quotes with its units (d, h, m, s), like "30s" or "1h30m"')
+        seconds = sum(int(amount or 0) * size for amount, size in zip(match.groups(), SECONDS.values()))
+        if not least <= seconds <= most:
+            raise BadValueError(f"must be from {duration_text(least)} to {duration_text(most)}")
+        return float(seconds)
+
+    return check
+
+
+def duration_text(seconds: float) -> str:
+    """A duration with as few units as say it: 5400 seconds are `1h30m`."""
+    parts = []
+    left = int(seconds)
+    for unit, size in SECONDS.items():
+        amount, left = divmod(left, size)
+        parts += [f"{amount}{unit}"] if amount else []
+    return "".join(parts) or "0s"
+
+
+def schedule(value: Any) -> Schedule:
+    """`daily at HH:MM` or `weekly on DAY at HH:MM`."""
+    text = line_of_text(value)
+    try:
+        return Schedule.parse(text)
+    except ValueError as error:
+        message = str(error)
+    raise BadValueError(message)
 
 
 def time_zone(value: Any) -> ZoneInfo:

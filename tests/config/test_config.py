@@ -1,12 +1,15 @@
 """What a configuration means."""
 
+from datetime import time
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from lzsyncd.config import Config, ElementConfig, Site, effective, parse
+from lzsyncd.config.values import duration_text
 from lzsyncd.feed.elements import COLUMNS, Element, Home, Kind
+from lzsyncd.service.slots import Schedule, SiteSchedule
 
 
 def user(body: str) -> ElementConfig:
@@ -24,10 +27,63 @@ def test_a_site_needs_nothing_but_its_name():
     assert site.timezone == ZoneInfo("UTC")
     assert site.max_file_size == 2 * 1024**3
     assert site.incomplete == "hold"
+    assert str(site.schedule) == "daily at 02:00"
+    assert site.apply == "on-schedule"
+    assert (site.settle, site.set_window, site.run_timeout) == (30.0, 600.0, 7200.0)
 
 
 def test_an_empty_file_is_a_configuration_without_sites():
     assert parse("") == Config()
+
+
+def test_two_runs_at_the_same_time_are_the_default_and_64_the_most():
+    assert parse("").daemon.workers == 2
+    assert parse("[daemon]\nworkers = 64").daemon.workers == 64
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("daily at 02:00", Schedule(time(2))),
+        ("Weekly on SUN at 23:59", Schedule(time(23, 59), 6)),
+        ("daily  at 7:05", Schedule(time(7, 5))),
+    ],
+)
+def test_a_schedule_is_daily_or_weekly(written, meant):
+    assert parse(f'[sites.a]\nschedule = "{written}"').sites["a"].schedule == meant
+
+
+def test_the_timetable_has_the_enabled_files_and_their_own_schedules():
+    site = parse(
+        '[sites.a]\ntimezone = "Europe/London"\n[sites.a.user]\nschedule = "weekly on monday at 03:00"\n'
+        '[sites.a.pos]\nenabled = false\nschedule = "daily at 04:00"'
+    ).sites["a"]
+    own = {Element.USER: Schedule(time(3), 0)}
+    assert site.timetable == SiteSchedule(site.schedule, site.timezone, own, (Element.ORG, Element.USER))
+
+
+@pytest.mark.parametrize("written", ["on-schedule", "on-arrival"])
+def test_sets_are_applied_on_schedule_or_on_arrival(written):
+    assert parse(f'[sites.a]\napply = "{written}"').sites["a"].apply == written
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds", "shown"),
+    [
+        ("0s", 0.0, "0s"),
+        ("30s", 30.0, "30s"),
+        ("90s", 90.0, "1m30s"),
+        ("10m", 600.0, "10m"),
+        ("2h", 7200.0, "2h"),
+        ("1h30m", 5400.0, "1h30m"),
+        ("7d", 604_800.0, "7d"),
+        ("1d0h1s", 86_401.0, "1d1s"),
+    ],
+)
+def test_durations_have_units(written, seconds, shown):
+    window = parse(f'[sites.a]\nset_window = "{written}"').sites["a"].set_window
+    assert window == seconds
+    assert duration_text(window) == shown
 
 
 def test_folders_follow_the_data_folder_unless_they_are_set():
@@ -152,6 +208,7 @@ def test_dates_may_have_times_where_a_custom_field_keeps_them():
 FULL = """
 [daemon]
 data_dir = "/data"
+workers = 5
 [log]
 level = "debug"
 [sites.acme]
@@ -161,8 +218,14 @@ inbox = "/in"
 outbox = "/out"
 timezone = "Europe/London"
 max_file_size = "1.5kB"
+schedule = "weekly on fri at 23:05"
+apply = "on-arrival"
+settle = "90s"
+set_window = "0s"
 incomplete = "sync"
+run_timeout = "1d2h3m4s"
 [sites.acme.org]
+schedule = "daily at 1:00"
 missing = "keep"
 on_deleted = "delete"
 [sites.acme.user]

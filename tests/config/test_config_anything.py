@@ -7,6 +7,7 @@ from lzsyncd.config import Config, ConfigError, effective, parse
 
 KEYS = [
     *("database", "password", "inbox", "timezone", "max_file_size", "incomplete", "user", "org", "enabled"),
+    *("schedule", "apply", "settle", "set_window", "run_timeout"),
     *("missing", "on_deleted", "delimiter", "date_formats", "columns", "customfields", "idnumber"),
     *("type", "options", "default", "unique", "x", "env", "file"),
 ]
@@ -14,9 +15,11 @@ HEADERS = ["sites.a", "sites.b.user", "sites.b.org.customfields.x", "sites.b.use
 VALUES = [
     *('"sqlite"', '"postgresql://a:b@[c/d"', '{env = "A"}', '"/a"', '"UTC"', '"2GiB"', '"keep"', '"tab"', "[[[]]]"),
     *('["%d%m%Y"]', '["%", "%d %d", 3]', '"menu"', '"number"', '"date"', '["a", "b"]', "2026-01-01", "{a.b = 1}"),
+    *('"daily at 2:00"', '"weekly on x at 25:61"', '"on-arrival"', '"30s"', '"h"', "02:00:00"),
     *("inf", "0xfffffffffffffffffff", "true", "3", '"idnumber"', '"""\n"""', "[\n3,\n\n4]"),
 ]
-SENSIBLE = ["sqlite", "/a", "UTC", "1MB", "keep", "menu", "date", "number", "%d%m%Y", "idnumber"]
+SENSIBLE = ["sqlite", "/a", "UTC", "1MB", "keep", "menu", "date", "number", "%d%m%Y", "idnumber", "10m"]
+SENSIBLE += ["daily at 9:00", "on-arrival"]
 
 headers = st.sampled_from(HEADERS).map(lambda name: f"[{name}]\n")
 assignments = st.tuples(st.sampled_from(KEYS), st.sampled_from(VALUES)).map(lambda pair: f"{pair[0]} = {pair[1]}\n")
@@ -29,9 +32,15 @@ GOOD_SITE = {
     "timezone": ['"Europe/London"', '"UTC"'],
     "max_file_size": ['"3B"', '"1.7MB"', '"5 GiB"'],
     "incomplete": ['"sync"', '"reject"'],
+    "schedule": ['"weekly on wed at 0:59"', '"DAILY at 23:59"'],
+    "apply": ['"on-arrival"', '"on-schedule"'],
+    "settle": ['"61s"', '"1d"'],
+    "set_window": ['"0m"', '"6d23h59m59s"'],
+    "run_timeout": ['"1s"', '"120m"'],
 }
 GOOD_PEOPLE = {
     "enabled": ["true", "false"],
+    "schedule": ['"weekly on sunday at 12:00"', '"daily at 00:00"'],
     "missing": ['"keep"', '"delete"', '"suspend"'],
     "on_deleted": ['"delete"', '"suspend"'],
     "delimiter": ['"tab"', '";"'],

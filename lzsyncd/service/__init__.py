@@ -1,0 +1,1 @@
+"""The daemon: when sites are due, and who does the work."""
