@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from lzsyncd import __version__
-from lzsyncd.cli import configuration, ledger, sets, tour
+from lzsyncd.cli import configuration, installing, ledger, sets, tour
 from lzsyncd.cli.options import examples
 from lzsyncd.errors import ExitCode
 
@@ -19,7 +19,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for group in (sets, ledger, configuration, tour):
+for group in (sets, ledger, configuration, installing, tour):
     group.add_to(app)
 
 
@@ -45,7 +45,8 @@ def _version(wanted: bool) -> None:
 def lzsyncd(
     context: typer.Context,
     config: Annotated[
-        Path, typer.Option("--config", metavar="FILE", envvar="LZSYNCD_CONFIG", help="The configuration.")
+        Path,
+        typer.Option("--config", metavar="FILE", envvar="LZSYNCD_CONFIG", help="The configuration.", readable=False),
     ] = DEFAULT_CONFIG,
     version: Annotated[  # noqa: ARG001 the callback does it
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")

@@ -12,22 +12,46 @@ from lzsyncd.errors import ExitCode
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "commands.md"
 TEXT = DOCUMENT.read_text(encoding="utf-8")
-COMMANDS = get_command(app).commands
-SECTIONS = dict(re.findall(r"^## (\S+)\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL))
-BLOCKS = re.findall(r"^```console\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+SECTIONS = dict(re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL))
 RUN_ID = re.compile(r"\b\d{8}T\d{9}-[0-9a-f]{8}\b")
 SHOWN_RUN = "20261122T020000412-5f0c9d1e"
+
+
+# They change the machine they run on: tests/system/test_installed.py runs their examples on one of its own.
+NOT_HERE = ("install", "site add", "uninstall")
+
+
+def commands_of(group, above=""):
+    """Every command by the words that name it."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands_of(command, f"{above}{name} ")
+        else:
+            yield f"{above}{name}", command
+
+
+COMMANDS = dict(commands_of(get_command(app)))
 
 
 def examples_of(command):
     return re.findall(r"^  (lzsyncd .*)$", command.epilog or "", re.MULTILINE)
 
 
-HELP_EXAMPLES = sorted({example for command in COMMANDS.values() for example in examples_of(command)})
+HELP_EXAMPLES = sorted(
+    {example for name, command in COMMANDS.items() if name not in NOT_HERE for example in examples_of(command)}
+)
 
 
 def options_of(command):
     return {name for parameter in command.params for name in parameter.opts if name.startswith("-")} - {"--help", "-h"}
+
+
+BLOCKS = [
+    block
+    for name, text in SECTIONS.items()
+    if name not in NOT_HERE
+    for block in re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+]
 
 
 def test_every_command_has_a_section_and_every_section_a_command():

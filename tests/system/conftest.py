@@ -2,6 +2,7 @@
 
 import itertools
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,14 @@ from typing import Any
 import pytest
 
 from lzsyncd.sync.run import Options, sync_folder
+from tests.conftest import MEMORY
 from tests.laws.company import DAY_ONE, DAY_TWO
 from tests.postgres import Cluster
 from tests.system.aftermath import State, state
+from tests.system.booted import Machine
+from tests.system.installation import LZSYNCD, booted_with, program_layer
 from tests.system.program import Place
+from tests.system.sshd import Server
 
 _numbers = itertools.count(1)
 
@@ -87,3 +92,37 @@ def undisturbed_of(kitchen: Kitchen, folder: Path) -> State:
         kitchen.remembered["undisturbed"] = state(other, result.run)
     made: State = kitchen.remembered["undisturbed"]
     return made
+
+
+@pytest.fixture(scope="session")
+def program() -> Iterator[Path]:
+    """The program as it is installed in a virtual environment of its own: a layer for machines."""
+    with tempfile.TemporaryDirectory(prefix="lzsyncd-program-", dir=MEMORY) as folder:
+        yield program_layer(Path(folder))
+
+
+@pytest.fixture(scope="session")
+def machine(program: Path) -> Iterator[Machine]:
+    """A booted machine with the program in /opt, for tests that leave it as they find it."""
+    with booted_with(program) as made:
+        yield made
+
+
+@pytest.fixture
+def fresh_machine(program: Path) -> Iterator[Machine]:
+    """A booted machine with the program in /opt, for this test alone: it takes half a second."""
+    with booted_with(program) as made:
+        yield made
+
+
+@pytest.fixture
+def installed(fresh_machine: Machine) -> Machine:
+    """A machine on which lzsyncd is installed, without a site."""
+    fresh_machine.run(LZSYNCD, "install")
+    return fresh_machine
+
+
+@pytest.fixture
+def served(installed: Machine) -> Server:
+    """The same with its SFTP server running."""
+    return Server(installed)
