@@ -58,6 +58,16 @@ class DiskFull(LzsyncdError):
     """Something can't be written for want of room; the same command works once there is some."""
 
 
+class Interrupted(LzsyncdError):
+    """The program was told to end. What it did was rolled back and goes on later."""
+
+    exit_code = ExitCode.TRY_AGAIN
+
+
+class TookTooLong(LzsyncdError):
+    """A run went on for longer than its time limit. It was rolled back."""
+
+
 class Unfinished(LzsyncdError):
     """A run is over and stands, but what comes after it could not be done; the next sync makes up for it."""
 

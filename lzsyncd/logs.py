@@ -104,6 +104,11 @@ def configure(stream: TextIO, *, pretty: bool, level: Level = "info") -> None:
     )
 
 
+def set_level(level: Level) -> None:
+    """Leave out what is less, from now on."""
+    logging.getLogger("lzsyncd").setLevel(level.upper())
+
+
 def logger() -> structlog.stdlib.BoundLogger:
     """The program's own log: `logger().info("A sentence.", **{"event.action": "a_name"})`."""
     return structlog.stdlib.get_logger("lzsyncd")

@@ -17,7 +17,12 @@ Value = str | bool | int | Path | ZoneInfo | Secret | Schedule | tuple[str, ...]
 def effective(config: Config) -> str:
     """Every key with its value, for people. A secret is shown as the place where it is kept."""
     lines = [
-        *_table("daemon", data_dir=config.daemon.data_dir, workers=config.daemon.workers),
+        *_table(
+            "daemon",
+            data_dir=config.daemon.data_dir,
+            workers=config.daemon.workers,
+            runtime_dir=config.daemon.runtime_dir,
+        ),
         *_table("log", level=config.log.level),
         *(line for site in config.sites.values() for line in _site(site)),
     ]

@@ -70,10 +70,12 @@ class Daemon:
     Attributes:
         data_dir: the folder that holds one folder a site.
         workers: runs at the same time, at most one a site.
+        runtime_dir: where the daemon's lock and status are; gone with a reboot.
     """
 
     data_dir: Path = DEFAULT_DATA_DIR
     workers: int = 2
+    runtime_dir: Path = Path("/run/lzsyncd")
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,8 @@ class Taken:
         size: bytes.
         sha256: of its bytes.
         finding: what is wrong with the file itself, None when it could be taken.
+        rows: how many records a completion marker says it has, None where none does.
+        marker: the name of that marker.
     """
 
     element: Element
@@ -43,6 +45,8 @@ class Taken:
     size: int
     sha256: str
     finding: Finding | None = None
+    rows: int | None = None
+    marker: str = ""
 
 
 def take(file_set: FileSet, spool: Path, max_size: int) -> list[Taken]:
@@ -61,6 +65,37 @@ def take(file_set: FileSet, spool: Path, max_size: int) -> list[Taken]:
             shutil.rmtree(spool, ignore_errors=True)
             raise
     return taken
+
+
+def take_claimed(file_set: FileSet, spool: Path, max_size: int) -> list[Taken]:
+    """Copy the files of a claimed set; whoever still has one of them open can't change the copy any more.
+
+    A file that was copied whole before is not copied again. What could not be taken stays in `claimed/`.
+
+    Raises:
+        DiskFull: there is no room for them; what was claimed is still there.
+        NotPermitted: the spool may not be written.
+    """
+    taken = []
+    with writing(spool):
+        for e, source in file_set.files.items():
+            if os.path.lexists(source):
+                taken.append(_take(e, source, spool / source.name, max_size))
+            else:
+                taken.append(_taken_before(e, spool / source.name))
+        sync_folder(spool)
+        for e, source in file_set.files.items():
+            if any(file.element is e and file.finding is None for file in taken):
+                source.unlink(missing_ok=True)
+    return taken
+
+
+def _taken_before(e: Element, path: Path) -> Taken:
+    if not path.is_file():
+        return Taken(e, path.name, path, 0, "", Finding("file.changed", e, 1, file=path.name))
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return Taken(e, path.name, path, path.stat().st_size, digest)
 
 
 def set_hash(taken: list[Taken]) -> str:

@@ -40,13 +40,33 @@ def new_run_id(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y%m%dT%H%M%S}{moment.microsecond // 1000:03}-{secrets.token_hex(4)}"
 
 
-def start(database: Database, run_id: str, *, kind: str, trigger: str, now: str) -> None:
+def start(database: Database, run_id: str, *, kind: str, trigger: str, now: str, slot: str | None = None) -> None:
     """Write a run down before anything is done for it."""
     database.run(
-        'INSERT INTO sync_run (id, kind, "trigger", attempt, status, created_at, started_at) '
-        "VALUES (?, ?, ?, 1, ?, ?, ?)",
-        (run_id, kind, trigger, Status.CLAIMED, now, now),
+        'INSERT INTO sync_run (id, kind, "trigger", slot, attempt, status, created_at, started_at) '
+        "VALUES (?, ?, ?, ?, 1, ?, ?, ?)",
+        (run_id, kind, trigger, slot, Status.CLAIMED, now, now),
     )
+
+
+def resume(database: Database, run_id: str, now: str, *, slot: str | None, again: bool) -> None:
+    """Go on with a set that waited or failed; `again`: it is one more attempt."""
+    database.run(
+        "UPDATE sync_run SET status = ?, started_at = ?, finished_at = NULL, message = '', slot = coalesce(?, slot), "
+        "attempt = attempt + ? WHERE id = ?",
+        (Status.CHECKING, now, slot, int(again), run_id),
+    )
+
+
+def forget_findings(database: Database, run_id: str) -> None:
+    """A set is judged anew: what was said of it is not true any more. Its changes were never kept."""
+    for table in ("sync_error", "sync_count", "sync_file"):
+        database.run(f"DELETE FROM {table} WHERE run_id = ?", (run_id,))
+
+
+def refund(database: Database, run_id: str) -> None:
+    """An attempt that failed for want of a database or disk is none."""
+    database.run("UPDATE sync_run SET attempt = attempt - 1 WHERE id = ? AND attempt > 0", (run_id,))
 
 
 def move(database: Database, run_id: str, status: Status) -> None:

@@ -23,6 +23,8 @@ _WORDS = {
     "applied": "The set was applied.",
     "unchanged": "The set was read; the site was up to date already.",
     "rejected": "The set was rejected. Nothing was changed.",
+    "checked": "The set was checked. Nothing was changed yet: it waits for its turn.",
+    "superseded": "A newer set came before this one was applied. Nothing was changed.",
     "held": "The set waits for a person. Nothing was changed.",
     "failed": "The run failed. Nothing was changed.",
 }

@@ -14,11 +14,13 @@ from typing import Any
 from lzsyncd.checks.catalogue import Finding
 from lzsyncd.checks.findings import FindingStore
 from lzsyncd.config import Site
-from lzsyncd.errors import ExitCode, LzsyncdError, NoSet, TryAgain, Unfinished, Usage, not_permitted
+from lzsyncd.errors import ExitCode, Interrupted, LzsyncdError, NoSet, TryAgain, Unfinished, Usage, not_permitted
 from lzsyncd.feed.elements import Element
 from lzsyncd.feed.stage import Staged, Stager
+from lzsyncd.intake.claim import CLAIMED, Order
+from lzsyncd.intake.confirm import confirmed, not_as_counted
 from lzsyncd.intake.sets import FileSet, look
-from lzsyncd.intake.spool import Taken, packing, set_hash, take
+from lzsyncd.intake.spool import Taken, packing, set_hash, take, take_claimed
 from lzsyncd.ledger import runs
 from lzsyncd.ledger.runs import Status, iso
 from lzsyncd.progress import Progress, Silent
@@ -46,13 +48,19 @@ class Options:
 
     Attributes:
         dry_run: make the plan and roll it back.
+        apply: False: check a claimed set, which then waits for its slot.
+        only: the elements to look at, None for all; the others' files wait for a schedule of their own.
         trigger: who asked: `command`, `arrival`, `slot`, `page`.
+        slot: the name of the slot at which it runs, None for none.
         progress: who watches.
         clock: gives the time.
     """
 
     dry_run: bool = False
+    apply: bool = True
+    only: frozenset[Element] | None = None
     trigger: str = "command"
+    slot: str | None = None
     progress: Progress = field(default_factory=Silent)
     clock: Callable[[], datetime] = clock
 
@@ -130,14 +138,39 @@ class Run:
 
     def sync(self, file_set: FileSet) -> Result:
         """Take the set, make the plan, apply it, report."""
+        kind = "dry-run" if self.options.dry_run else "sync"
+        options = self.options
+        runs.start(self.database, self.run_id, kind=kind, trigger=options.trigger, now=self._now(), slot=options.slot)
+        return self._go(file_set, lambda: take(file_set, self.spool, self.site.max_file_size))
+
+    def go_on(self, order: Order) -> Result:
+        """Go on with a set that was claimed from the inbox; its run is in the ledger."""
+        folder = self.spool / CLAIMED
+        file_set = FileSet({e: folder / judged.name for e, judged in order.files.items()}, order.mended)
+
+        def taken() -> list[Taken]:
+            found = take_claimed(file_set, self.spool, self.site.max_file_size)
+            return confirmed(found, [folder / marker.name for marker in order.markers])
+
+        return self._go(file_set, taken)
+
+    def hold(self, message: str, finding: Finding) -> None:
+        """Hold a set that was not read, with the reason."""
+        with self.database.transaction():
+            self.findings.create_table()
+            self.findings.add(finding)
+            self.findings.flush()
+            self.findings.write(self.run_id, self._now())
+            runs.finish(self.database, self.run_id, Status.HELD, self._now(), message=message)
+
+    def _go(self, file_set: FileSet, taking: Callable[[], list[Taken]]) -> Result:
         options, database = self.options, self.database
-        kind = "dry-run" if options.dry_run else "sync"
-        runs.start(database, self.run_id, kind=kind, trigger=options.trigger, now=self._now())
         try:
             options.progress.stage("take")
-            taken = take(file_set, self.spool, self.site.max_file_size)
+            taken = taking()
             runs.move(database, self.run_id, Status.CHECKING)
-            whole = [file.path for file in taken if file.finding is None and not options.dry_run]
+            kept = options.apply and not options.dry_run
+            whole = [file.path for file in taken if file.finding is None and kept]
             large = sum(file.size for file in taken) >= LARGE
             with packing(whole), database.filled() if large else nullcontext(), database.transaction():
                 result = self._in_transaction(file_set, taken)
@@ -184,12 +217,20 @@ class Run:
     def _read(self, taken: list[Taken]) -> Picture:
         """Every file into staging; the files that can't be read into findings."""
         self.options.progress.stage("read")
+        runs.forget_findings(self.database, self.run_id)
         self.findings.create_table()
-        files = {file.element: file for file in taken}
+        files = {file.element: file for file in taken if self._looks_at(file.element)}
         moment = self.options.clock()
         staged = {e: self._stage(e, files.get(e)) for e in Element}
+        for e, file in files.items():
+            if staged[e].usable and (finding := not_as_counted(file, staged[e].records)):
+                self.findings.add(finding)
+        self.findings.flush()
         today = moment.astimezone(self.site.timezone).date().isoformat()
         return Picture(self.database, staged, self.findings, self.options.progress, iso(moment), today)
+
+    def _looks_at(self, e: Element) -> bool:
+        return self.options.only is None or e in self.options.only
 
     def _stage(self, e: Element, file: Taken | None) -> Staged:
         stager = Stager(self.database, self.site, e, self.site.element(e), self.findings, self.options.progress)
@@ -213,7 +254,8 @@ class Run:
         """Files of enabled elements that the set does not have; a mended file needs no companions."""
         if all(picture.staged[e].mended for e in file_set.files):
             return []
-        missing = [e.file_name for e in Element if self.site.element(e).enabled and e not in file_set.files]
+        wanted = [e for e in Element if self.site.element(e).enabled and self._looks_at(e)]
+        missing = [e.file_name for e in wanted if e not in file_set.files]
         if missing:
             severity = "fatal" if self.site.incomplete == "reject" else "warning"
             self.findings.add(Finding("set.incomplete", detail=_listed(missing)), severity=severity)
@@ -223,7 +265,7 @@ class Run:
     def _decide(self, plan: Plan | None, *, held: bool) -> Status:
         if plan is None:
             return Status.REJECTED
-        if self.options.dry_run:
+        if self.options.dry_run or not self.options.apply:
             return Status.CHECKED
         if held:
             return Status.HELD
@@ -271,7 +313,8 @@ class Run:
         """
         told = fault(self.site, error)
         try:
-            runs.finish(self.database, self.run_id, Status.FAILED, self._now(), message=describe(told or error))
+            status = Status.INTERRUPTED if isinstance(error, Interrupted) else Status.FAILED
+            runs.finish(self.database, self.run_id, status, self._now(), message=describe(told or error))
         except Exception as second:
             if not self.database.is_away(second) and fault(self.site, second) is None:
                 raise error from second

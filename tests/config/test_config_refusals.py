@@ -25,7 +25,7 @@ def the_problem(text: str) -> tuple[int, str, str]:
     [
         ("\n[demon]\n", 2, "demon", 'unknown key; did you mean "daemon"?'),
         ("[web]\n", 1, "web", "unknown key; the keys here are daemon, log, sites"),
-        ("[daemon]\n\npoll = 2", 3, "daemon.poll", "unknown key; the keys here are data_dir, workers"),
+        ("[daemon]\n\npoll = 2", 3, "daemon.poll", "unknown key; the keys here are data_dir, workers, runtime_dir"),
         ("[daemon]\nworker = 2", 2, "daemon.worker", 'unknown key; did you mean "workers"?'),
         ("[daemon]\nworkers = 0", 2, "daemon.workers", "must be a whole number from 1 to 64, without quotes"),
         ("[daemon]\nworkers = 65", 2, "daemon.workers", "must be a whole number from 1 to 64"),
@@ -271,7 +271,7 @@ def test_the_error_is_one_line_a_problem_with_file_line_and_key():
         parse('[log]\nlevel = "warn"\n[daemon]\n"a\\nb" = 1', "etc/my.toml")
     assert str(caught.value).splitlines() == [
         'etc/my.toml:2: log.level: must be "debug", "info", "warning" or "error", not "warn"; did you mean "warning"?',
-        'etc/my.toml:4: daemon."a\\nb": unknown key; the keys here are data_dir, workers',
+        'etc/my.toml:4: daemon."a\\nb": unknown key; the keys here are data_dir, workers, runtime_dir',
     ]
     assert caught.value.exit_code is ExitCode.CONFIGURATION
 

@@ -195,7 +195,9 @@ CREATE TABLE sync_slot (
     slot {text} PRIMARY KEY,
     site {text} NOT NULL,
     due_at {text} NOT NULL,
-    run_id {text}
+    run_id {text},
+    claimed_at {text} NOT NULL,
+    finished_at {text}
 );
 CREATE TABLE sync_mail (
     id {id},

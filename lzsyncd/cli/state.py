@@ -1,0 +1,142 @@
+"""What `status` shows: the daemon's word for what it watches, the ledger's for what was done."""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from lzsyncd.checks.catalogue import shorten
+from lzsyncd.cli.choice import has_ledger
+from lzsyncd.cli.output import say
+from lzsyncd.config import Config, Site
+from lzsyncd.errors import TryAgain
+from lzsyncd.intake.watch import Inbox
+from lzsyncd.ledger.queries import RunSummary, runs
+from lzsyncd.service.instance import published
+from lzsyncd.zone.database import opened
+
+HELD, CHECKED, GOOD = "held", "checked", ("applied", "unchanged")
+RECENT = 50  # runs looked at for the last ones
+
+
+@dataclass(frozen=True)
+class SiteState:
+    """One site.
+
+    Attributes:
+        site: its name.
+        trouble: what is wrong, in sentences.
+        working: a run is under way.
+        inbox: the names that lie there.
+        waiting: what is waited for, and why; only the daemon knows.
+        near_misses: names that come close and are not taken.
+        last_run: the last run and how it ended, None before the first.
+        waiting_runs: checked sets that wait for their slot.
+        held: runs that wait for a person or a file.
+        next_slot: the next slot's name and time, UTC.
+        feed_age: seconds since the last good set came to its end; None before the first.
+    """
+
+    site: str
+    trouble: list[str]
+    working: bool
+    inbox: list[str]
+    waiting: list[str]
+    near_misses: list[str]
+    last_run: dict[str, Any] | None
+    waiting_runs: list[str]
+    held: list[dict[str, str]]
+    next_slot: dict[str, str]
+    feed_age: int | None
+
+
+@dataclass(frozen=True)
+class State:
+    """All that was asked for.
+
+    Attributes:
+        daemon: it runs.
+        sites: the sites.
+    """
+
+    daemon: bool
+    sites: list[SiteState]
+
+
+def state_of(config: Config, sites: list[Site]) -> State:
+    """Ask the daemon, the ledgers and the folders."""
+    report = published(config.daemon.runtime_dir)
+    known = report["sites"] if report else {}
+    return State(report is not None, [_site(site, known.get(site.name, {})) for site in sites])
+
+
+def _site(site: Site, known: dict[str, Any]) -> SiteState:
+    trouble = list(known.get("trouble", {}).values())
+    found: list[RunSummary] = []
+    if has_ledger(site):
+        try:
+            with opened(site) as database:
+                found = [run for run in runs(database, RECENT) if run.kind == "sync"]
+        except TryAgain as error:
+            trouble = trouble or [str(error)]
+    now = datetime.now(UTC)
+    slot = site.timetable.next(now)
+    good = next((run for run in found if run.status in GOOD), None)
+    return SiteState(
+        site=site.name,
+        trouble=trouble,
+        working=bool(known.get("working")),
+        inbox=_names(site, trouble),
+        waiting=[*known.get("waiting", []), *known.get("overdue", [])],
+        near_misses=known.get("near_misses", []),
+        last_run={"run": found[0].run, "status": found[0].status, "at": found[0].started_at} if found else None,
+        waiting_runs=[run.run for run in reversed(found) if run.status == CHECKED],
+        held=[{"run": run.run, "why": run.message} for run in reversed(found) if run.status == HELD],
+        next_slot=known.get("next_slot") or {"name": slot.name, "due_at": slot.due_at.isoformat()},
+        feed_age=round((now - datetime.fromisoformat(good.finished_at)).total_seconds()) if good else None,
+    )
+
+
+def _names(site: Site, trouble: list[str]) -> list[str]:
+    try:
+        return sorted(shorten(entry.name) for entry in Inbox(site.inbox).entries() if not entry.name.startswith("."))
+    except OSError as error:
+        if not trouble:
+            trouble.append(f"The inbox {site.inbox} can't be read: {error.strerror}.")
+        return []
+
+
+def show_state(state: State, *, as_json: bool) -> None:
+    """For people, or as one JSON document."""
+    if as_json:
+        say(json.dumps(asdict(state), ensure_ascii=False, indent=2))
+        return
+    say("The daemon runs." if state.daemon else "The daemon does not run: nothing is watched. Start it: lzsyncd run")
+    for site in state.sites:
+        say("")
+        for line in _lines(site):
+            say(line)
+
+
+def _lines(site: SiteState) -> list[str]:
+    last = site.last_run
+    rows = [("WRONG", text) for text in site.trouble]
+    rows.append(("inbox", ", ".join(site.inbox) or "empty"))
+    rows += [("", text) for text in site.waiting]
+    if site.near_misses:
+        rows.append(("", f"close, but not the right name: {', '.join(site.near_misses)}"))
+    if site.working:
+        rows.append(("now", "a run is under way"))
+    rows.append(("last run", f"{last['run']}, {last['status']}, {last['at'][:16]}Z" if last else "none yet"))
+    rows += [("waits", f"run {run} is checked and waits for its slot") for run in site.waiting_runs]
+    rows += [("held", f"run {held['run']}: {held['why']}") for held in site.held]
+    rows.append(("next slot", f"{site.next_slot['name']}, {site.next_slot['due_at'][:16]}Z"))
+    rows.append(("last good", "never" if site.feed_age is None else f"{_span(site.feed_age)} ago"))
+    return [site.site, *(f"  {name:<10} {text}" for name, text in rows)]
+
+
+def _span(seconds: int) -> str:
+    for size, unit in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} seconds"

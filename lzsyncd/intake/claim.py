@@ -1,0 +1,171 @@
+"""Take a set out of the inbox: a rename for each file, into the run's spool, after the run is in the ledger.
+
+What was to be claimed is written down beside it first, so that a claim that was killed is finished, not guessed.
+
+The inbox is writable by somebody else. Names are used through open folders and never followed; what lies under a name
+is compared with what was judged, before and after. Nothing is opened here, and nothing is ever deleted.
+"""
+
+import json
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lzsyncd.errors import LzsyncdError, writing
+from lzsyncd.feed.elements import Element
+from lzsyncd.intake.spool import sync_folder
+
+ORDER = "claimed.json"
+CLAIMED = (
+    "claimed"  # the folder in a run's spool; while it is there, the spool has what the inbox does not have any more
+)
+PROBE = ".lzsyncd-probe"
+
+
+class NotAsJudged(LzsyncdError):
+    """A file was changed or taken away since the set was found complete. Nothing was claimed; a later look decides."""
+
+
+class Judged(NamedTuple):
+    """A name in the inbox as it was judged.
+
+    Attributes:
+        name: the bare file name.
+        inode: of the file.
+        size: bytes; 0 for what is no plain file.
+        mtime_ns: when it was last written, in nanoseconds.
+    """
+
+    name: str
+    inode: int
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True)
+class Order:
+    """A set to claim.
+
+    Attributes:
+        files: of each element.
+        markers: completion markers that go with them.
+        mended: they are reject files that came back.
+    """
+
+    files: dict[Element, Judged]
+    markers: tuple[Judged, ...] = ()
+    mended: bool = False
+
+    @property
+    def names(self) -> tuple[Judged, ...]:
+        """All that is to be renamed; markers go last, so that what they speak for is never without them."""
+        return (*self.files.values(), *self.markers)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For a file, or for another process."""
+        files = {str(e): list(judged) for e, judged in self.files.items()}
+        return {"files": files, "markers": [list(marker) for marker in self.markers], "mended": self.mended}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "Order":
+        """What `as_dict` gave."""
+        files = {Element(e): Judged(*judged) for e, judged in data["files"].items()}
+        return cls(files, tuple(Judged(*marker) for marker in data["markers"]), bool(data["mended"]))
+
+
+def order_in(spool: Path) -> Order | None:
+    """What was claimed into a run's spool; None for a spool that has copies only."""
+    try:
+        return Order.from_dict(json.loads((spool / ORDER).read_text()))
+    except FileNotFoundError:
+        return None
+
+
+def still_there(inbox: Path, order: Order) -> None:
+    """Look whether all files are still what was judged.
+
+    Raises:
+        NotAsJudged: one of them is not.
+    """
+    with _folder(inbox) as source:
+        for judged in order.names:
+            if _look(source, judged.name) != judged:
+                raise NotAsJudged("A file of the set was changed or taken away while it was claimed.")
+
+
+def claim(inbox: Path, spool: Path, order: Order) -> None:
+    """Rename files from the inbox into `claimed/` of a run's spool; durable when it returns.
+
+    Doing it again goes on where a killed attempt stopped. A file that is not what was judged stays where it is.
+
+    Raises:
+        NotPermitted: a folder may not be written.
+        DiskFull: there is no room for the folders.
+    """
+    folder = spool / CLAIMED
+    with writing(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write_order(spool, order)
+    with _folder(inbox) as source, _folder(folder) as target, writing(inbox):
+        for judged in order.names:
+            if _look(target, judged.name) is None and _look(source, judged.name) == judged:
+                os.rename(judged.name, judged.name, src_dir_fd=source, dst_dir_fd=target)
+        os.fsync(source)
+        os.fsync(target)
+
+
+def _write_order(spool: Path, order: Order) -> None:
+    partial = spool / f".{ORDER}"
+    with partial.open("w") as stream:
+        json.dump(order.as_dict(), stream)
+        stream.flush()
+        os.fsync(stream.fileno())
+    partial.rename(spool / ORDER)
+    sync_folder(spool)
+    sync_folder(spool.parent)
+
+
+def refuse_other_file_system(inbox: Path, spool: Path) -> None:
+    """Try whether a rename from the inbox to the spool works, as it must: a copy is neither quick nor whole.
+
+    Raises:
+        LzsyncdError: they are not on one file system and mount.
+        NotPermitted: one of them may not be written.
+    """
+    with writing(spool):
+        spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with writing(inbox):
+        (inbox / PROBE).touch(mode=0o600)
+        try:
+            (inbox / PROBE).rename(spool / PROBE)
+        except OSError as error:
+            (inbox / PROBE).unlink()
+            if isinstance(error, PermissionError):
+                raise
+            raise LzsyncdError(
+                f"{inbox} and {spool} must be on one file system and mount; files can't be claimed by renaming them "
+                f"({os.strerror(error.errno or 0)})."
+            ) from None
+        (spool / PROBE).unlink()
+
+
+@contextmanager
+def _folder(path: Path) -> Iterator[int]:
+    with writing(path):
+        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _look(folder: int, name: str) -> Judged | None:
+    try:
+        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    return Judged(name, status.st_ino, status.st_size if stat.S_ISREG(status.st_mode) else 0, status.st_mtime_ns)

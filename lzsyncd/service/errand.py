@@ -1,0 +1,32 @@
+"""What the daemon asks of a child process."""
+
+from dataclasses import dataclass
+
+from lzsyncd import logs
+from lzsyncd.config import Site
+from lzsyncd.feed.elements import Element
+from lzsyncd.intake.claim import Judged, Order
+from lzsyncd.service.slots import Slot
+
+
+@dataclass(frozen=True)
+class Errand:
+    """What is to be done for a site.
+
+    Attributes:
+        site: its configuration, as the daemon runs with it, not as the file may read by now.
+        level: of the log.
+        pretty: the log is for a terminal.
+        orders: sets to claim, in this order.
+        slots: slots to run, in this order.
+        held: files that wait for their companions, and the elements that are missing.
+        progress: the pipe's file descriptor, -1 for none.
+    """
+
+    site: Site
+    level: logs.Level = "info"
+    pretty: bool = False
+    orders: tuple[Order, ...] = ()
+    slots: tuple[Slot, ...] = ()
+    held: tuple[dict[Element, Judged], tuple[Element, ...]] | None = None
+    progress: int = -1

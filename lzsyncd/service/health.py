@@ -1,0 +1,85 @@
+"""Is all well? Only then is the watchdog fed. And the words for how it goes.
+
+A restart is worth a try once: what is wrong at the start already, a restart can't mend, so it is told and excused until
+it is well again. So one site's broken database never has the daemon restarted for ever.
+"""
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lzsyncd.service.daemon import Daemon
+
+PATIENCE = 20.0  # seconds for which something may be wrong before the watchdog hears of it
+SHOWN = 200  # characters of the status line
+
+
+class Health:
+    """Looks at everything the daemon holds."""
+
+    def __init__(self, daemon: "Daemon") -> None:
+        self._daemon = daemon
+        self._wrong_since: dict[tuple[str, str], float] = {}
+        self._excused: set[tuple[str, str]] = set()
+        self._fed_at = 0.0
+
+    def excuse_all(self) -> None:
+        """What is wrong now was wrong before: a restart does not mend it."""
+        self._excused = set(self._wrong())
+
+    def is_well(self) -> bool:
+        """Whether nothing has been wrong for longer than may be."""
+        now, wrong = monotonic(), set(self._wrong())
+        self._excused &= wrong
+        self._wrong_since = {what: self._wrong_since.get(what, now) for what in wrong}
+        return all(what in self._excused or now - since < PATIENCE for what, since in self._wrong_since.items())
+
+    def feed(self) -> None:
+        """Tell systemd that all is well, where it is, thrice in its interval."""
+        interval, now = self._daemon.systemd.watchdog, monotonic()
+        if interval is not None and now - self._fed_at >= interval / 3 and self.is_well():
+            self._daemon.systemd.alive()
+            self._fed_at = now
+
+    def _wrong(self) -> list[tuple[str, str]]:
+        """What is wrong: (site, inbox | database | observer | worker)."""
+        now = monotonic()
+        found = [(name, what) for name, charge in self._daemon.charges.items() for what in charge.trouble]
+        found += [(name, "observer") for name, charge in self._daemon.charges.items() if not charge.is_watched]
+        return found + [(name, "worker") for name, worker in self._daemon.workers.items() if worker.overdue(now)]
+
+    def status(self) -> str:
+        """One line: what is wrong first, then what is done and waited for."""
+        charges = self._daemon.charges
+        parts = [f"{name}: {text}" for name, charge in charges.items() for text in charge.trouble.values()]
+        parts += [f"{name}: a run is under way" for name in self._daemon.workers]
+        for name, charge in charges.items():
+            parts += [f"{name}: {len(charge.seen.held)} held"] if charge.seen.held else []
+            parts += [f"{name}: {text}" for text in charge.verdict.waiting[:1]]
+        text = "; ".join([sites_of(len(charges)), *(parts or ["idle"])])
+        return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
+
+    def report(self) -> dict[str, Any]:
+        """All of it, for `lzsyncd status`."""
+        now = datetime.now(UTC)
+        sites = {}
+        for name, charge in self._daemon.charges.items():
+            slot = charge.next_slot(now)
+            verdict = asdict(charge.verdict)
+            sites[name] = {
+                "trouble": charge.trouble,
+                "working": name in self._daemon.workers,
+                "waiting": list(charge.verdict.waiting),
+                "overdue": verdict["overdue"],
+                "near_misses": verdict["near_misses"],
+                "ignored": verdict["ignored"],
+                "next_slot": {"name": slot.name, "due_at": slot.due_at.isoformat()},
+            }
+        return {"status": self.status(), "sites": sites}
+
+
+def sites_of(number: int) -> str:
+    """A number of sites in words."""
+    return f"{number} site{'' if number == 1 else 's'}" if number else "no site is configured"

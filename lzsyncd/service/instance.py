@@ -1,0 +1,70 @@
+"""One daemon at a time on a machine, and a file in which it says what it knows."""
+
+import contextlib
+import fcntl
+import json
+import os
+from pathlib import Path
+from typing import Any, Self
+
+from lzsyncd.errors import TryAgain, writing
+
+LOCK, STATUS = "lock", "status.json"
+
+
+class Instance:
+    """The runtime folder, held by this process as long as the block lasts.
+
+    Args:
+        folder: where the lock and the status are.
+
+    Raises:
+        TryAgain: another daemon holds it.
+        NotPermitted: it may not be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._last = ""
+
+    def __enter__(self) -> Self:
+        with writing(self._folder):
+            self._folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+            self._handle = os.open(self._folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._handle)
+            raise TryAgain(f"Another lzsyncd runs: it holds {self._folder / LOCK}.") from None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            (self._folder / STATUS).unlink()
+        os.close(self._handle)
+
+    def publish(self, report: dict[str, Any]) -> None:
+        """Say what the daemon knows; whoever reads never sees half of it."""
+        text = json.dumps(report, ensure_ascii=False)
+        partial = self._folder / f".{STATUS}"
+        with contextlib.suppress(OSError):  # a full memory file system must not end the daemon
+            partial.write_text(text)
+            partial.chmod(0o644)
+            partial.rename(self._folder / STATUS)
+
+
+def published(folder: Path) -> dict[str, Any] | None:
+    """What the daemon that runs says; None where none runs."""
+    try:
+        handle = os.open(folder / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        with contextlib.suppress(OSError, ValueError):
+            report: dict[str, Any] = json.loads((folder / STATUS).read_text())
+            return report
+    finally:
+        os.close(handle)
+    return None

@@ -1,0 +1,103 @@
+"""The other process of the daemon: all that is to be done for one site, under its lock, then an end.
+
+The daemon sends an `Errand` on standard input. Progress goes back through a pipe, a byte a step, so that the daemon can
+tell work from standstill. The log goes to standard output, as the daemon's own.
+"""
+
+import contextlib
+import os
+import pickle
+import signal
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from types import FrameType
+
+from structlog.stdlib import BoundLogger
+
+from lzsyncd import logs
+from lzsyncd.errors import ExitCode, Interrupted, LzsyncdError, TookTooLong, TryAgain
+from lzsyncd.feed.elements import Element
+from lzsyncd.report.events import RunLog
+from lzsyncd.service.errand import Errand
+from lzsyncd.sync.arrivals import Arrivals, work
+from lzsyncd.sync.run import Options, describe, translate
+from lzsyncd.zone.database import opened
+
+
+@dataclass
+class Heartbeat:
+    """A byte a step through a pipe; nobody has to read it."""
+
+    pipe: int
+    steps: int = field(default=0)
+
+    def read(self, element: Element, records: int) -> None:  # noqa: ARG002 that it goes on is all there is to tell
+        """Some more records have been read."""
+        self.stage("")
+
+    def stage(self, name: str) -> None:  # noqa: ARG002
+        """The run has come to a stage."""
+        self.steps += 1
+        with contextlib.suppress(BlockingIOError, BrokenPipeError):
+            os.write(self.pipe, b".")
+
+
+def run_errand(errand: Errand) -> ExitCode:
+    """Do it.
+
+    Returns:
+        0: all was done, whatever became of the sets; 75: not now; 1: a set failed and is tried again or was put aside;
+        77: something may not be written.
+    """
+    logs.configure(sys.stdout, pretty=errand.pretty, level=errand.level)
+    log = logs.logger().bind(site=errand.site.name)
+    beat = Heartbeat(errand.progress)
+    try:
+        with opened(errand.site) as database:
+            options = Options(trigger="arrival", progress=beat)
+            database.lock(f"of the daemon, process {os.getpid()}")
+            arrivals = Arrivals(database, errand.site, options, RunLog(log), limit=within)
+            for step in work(arrivals, errand.orders, errand.slots, errand.held):
+                beat.stage(step)
+            return ExitCode.FAILED if arrivals.failed else ExitCode.CLEAN
+    except Exception as error:  # noqa: BLE001 the daemon hears the exit code, people the log
+        return _told(log, translate(error))
+
+
+def _told(log: BoundLogger, error: Exception) -> ExitCode:
+    about = {"event.action": "site_failed", "event.outcome": "failure", "error.type": type(error).__name__}
+    if isinstance(error, LzsyncdError):
+        level = "warning" if isinstance(error, (TryAgain, Interrupted)) else "error"
+        getattr(log, level)(str(error), **about)
+        return error.exit_code
+    text = f"The work for the site failed: {describe(error)}"
+    log.error(text, exc_info=error, **about)
+    return ExitCode.FAILED
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> None:
+    raise Interrupted("The run was interrupted and rolled back; it goes on later.")
+
+
+def _time_is_up(_signal: int, _frame: FrameType | None) -> None:
+    raise TookTooLong("The run took longer than run_timeout allows; it was rolled back.")
+
+
+@contextlib.contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """A block that must not take longer."""
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def main() -> None:
+    """An errand on standard input."""
+    errand = pickle.load(sys.stdin.buffer)  # noqa: S301 the daemon is the only one who starts this
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both; the daemon decides
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGALRM, _time_is_up)
+    sys.exit(run_errand(errand))

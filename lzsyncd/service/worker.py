@@ -1,0 +1,76 @@
+"""Child processes: one errand for one site each, watched from outside by a pipe in which they say that they go on."""
+
+import contextlib
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+from lzsyncd.service.errand import Errand
+
+PROGRAM = "import sys; sys.path[:] = {path!r}; from lzsyncd.service.job import main; main()"
+NOT_FOR_CHILDREN = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
+MERCY = 60.0  # seconds beyond the time limit in which a child may end by itself
+
+
+class Worker:
+    """A child that works for a site.
+
+    Attributes:
+        site: its name.
+        errand: what it does.
+        last_step: when it last said that it goes on, in monotonic seconds.
+    """
+
+    def __init__(self, errand: Errand) -> None:
+        self.site, self.errand = errand.site.name, errand
+        self.last_step = time.monotonic()
+        self._told = False
+        self._pipe, theirs = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        environment = {name: value for name, value in os.environ.items() if name not in NOT_FOR_CHILDREN}
+        program = [sys.executable, "-I", "-c", PROGRAM.format(path=sys.path)]
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 ourselves
+                program, stdin=subprocess.PIPE, env=environment, pass_fds=[theirs], start_new_session=True
+            )
+        except OSError:
+            os.close(self._pipe)
+            raise
+        finally:
+            os.close(theirs)
+        with contextlib.suppress(BrokenPipeError), self._process.stdin or contextlib.nullcontext() as stream:
+            if stream is not None:
+                pickle.dump(replace(errand, progress=theirs), stream)
+
+    @property
+    def pid(self) -> int:
+        """Of the child."""
+        return self._process.pid
+
+    def ended(self) -> int | None:
+        """Its exit code, negative for a signal; None while it works."""
+        with contextlib.suppress(BlockingIOError):
+            if os.read(self._pipe, 65_536):
+                self.last_step = time.monotonic()
+        code = self._process.poll()
+        if code is not None:
+            os.close(self._pipe)
+        return code
+
+    def overdue(self, now: float) -> bool:
+        """Whether it has stood still for longer than any run may take."""
+        return now > self.last_step + self.errand.site.run_timeout + MERCY
+
+    def stop(self) -> None:
+        """Ask it to end: it rolls back and says so."""
+        if not self._told and self._process.poll() is None:
+            self._told = True
+            self._process.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it, whatever it does; the ledger tells the next one."""
+        if self._process.poll() is None:
+            self._process.kill()
