@@ -7,6 +7,7 @@ from lzsyncd import logs
 from lzsyncd.cli.output import is_terminal
 from lzsyncd.config import Config, Site
 from lzsyncd.report.events import RunLog
+from lzsyncd.sync.inbox import check_inbox, sync_inbox
 from lzsyncd.sync.run import Options, Result, sync_folder
 from lzsyncd.zone.database import opened
 
@@ -33,3 +34,13 @@ def logged_sync(site: Site, folder: Path, options: Options) -> list[Result]:
         for result in results:
             log.finished(database, result)
     return results
+
+
+def logged_inbox_sync(site: Site, options: Options) -> list[Result]:
+    """Sync what lies in the inbox and what waits; each run tells of itself."""
+    log = RunLog(logs.logger().bind(site=site.name))
+    try:
+        return check_inbox(site, options) if options.dry_run else sync_inbox(site, options, log)
+    except Exception as error:
+        log.failed(None, error)
+        raise

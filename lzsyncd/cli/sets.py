@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from lzsyncd.cli.options import JsonOption, LimitOption, SiteOption, examples
-from lzsyncd.errors import ExitCode, Usage
+from lzsyncd.errors import ExitCode
 
 FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="The folder.", show_default=False, readable=False)]
 
@@ -21,6 +21,7 @@ def add_to(app: typer.Typer) -> None:
     )(check)
     app.command(
         epilog=examples(
+            "lzsyncd sync acme",
             "lzsyncd sync acme --from export/ --dry-run",
             "lzsyncd sync acme --from export/",
             "lzsyncd sync --from export/ --json",
@@ -65,29 +66,36 @@ def sync(
     ] = None,
     folder: Annotated[
         Path | None,
-        typer.Option("--from", metavar="DIR", help="The folder with the set; it stays as it is.", readable=False),
+        typer.Option(
+            "--from",
+            metavar="DIR",
+            help="The folder with the set; it stays as it is. [default: the inbox]",
+            readable=False,
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Make the plan, and change nothing.")] = False,
     as_json: JsonOption = False,
 ) -> ExitCode:
-    """Sync a site with the files of a folder, now.
+    """Sync a site now, with what lies in its inbox and what waits for its slot, or with the files of a folder.
+
+    It is the daemon's own work, done in the foreground; the daemon may run or not. A dry run takes nothing out of the
+    inbox.
 
     The summary goes to standard output and names no value of a file; the log goes to standard error.
     """
     from lzsyncd.cli.choice import chosen_site, configuration
     from lzsyncd.cli.output import ReaderGone
     from lzsyncd.cli.results import show_results, worst
-    from lzsyncd.cli.running import logged_sync, start_log
+    from lzsyncd.cli.running import logged_inbox_sync, logged_sync, start_log
     from lzsyncd.cli.watching import watching
     from lzsyncd.sync.run import Options
 
     config = configuration(context)
     chosen = chosen_site(config, site)
-    if folder is None:
-        raise Usage("Name the folder that holds the set: --from DIR.")
     start_log(config, as_json=as_json)
-    with watching(folder) as progress:
-        results = logged_sync(chosen, folder, Options(dry_run=dry_run, progress=progress))
+    with watching(folder or chosen.inbox) as progress:
+        options = Options(dry_run=dry_run, progress=progress)
+        results = logged_sync(chosen, folder, options) if folder else logged_inbox_sync(chosen, options)
     with suppress(ReaderGone):
         show_results(chosen, results, as_json=as_json)
     return worst(results)

@@ -7,10 +7,10 @@ from time import monotonic
 from lzsyncd import logs
 from lzsyncd.config import Site
 from lzsyncd.errors import LzsyncdError
-from lzsyncd.feed.elements import Element
-from lzsyncd.intake.candidate import Entry, Rules
-from lzsyncd.intake.claim import Judged, Order, refuse_other_file_system
-from lzsyncd.intake.settle import Delivery, Settler, Verdict
+from lzsyncd.intake.candidate import Entry
+from lzsyncd.intake.claim import refuse_other_file_system
+from lzsyncd.intake.orders import files_of, order_of, rules_of
+from lzsyncd.intake.settle import Settler, Verdict
 from lzsyncd.intake.watch import Inbox, Watch
 from lzsyncd.ledger.glance import Glance, glance
 from lzsyncd.service.errand import Errand
@@ -55,19 +55,19 @@ class Charge:
     _new: bool = True
 
     def __post_init__(self) -> None:
-        self.inbox, self.settler = Inbox(self.site.inbox), Settler(_rules(self.site))
+        self.inbox, self.settler = Inbox(self.site.inbox), Settler(rules_of(self.site))
         self._log = logs.logger().bind(site=self.site.name)
 
     def reconfigured(self, site: Site) -> None:
         """Go on with another configuration; what was learned of the inbox stays."""
         if site.inbox != self.site.inbox:
-            self.inbox, self.settler = Inbox(site.inbox), Settler(_rules(site))
+            self.inbox, self.settler = Inbox(site.inbox), Settler(rules_of(site))
             self.watch.disarm(site.name)
         if site.timetable != self.site.timetable:
             self._next_at = self._since = datetime.now(
                 UTC
             )  # a slot that would have been earlier today is not caught up
-        self.site, self.settler.rules, self.scan_at = site, _rules(site), 0.0
+        self.site, self.settler.rules, self.scan_at = site, rules_of(site), 0.0
 
     # -- looking
 
@@ -163,10 +163,10 @@ class Charge:
         now = monotonic()
         if now < self.not_before or self.trouble:
             return None
-        orders = tuple(_order(delivery) for delivery in self.verdict.ready)
+        orders = tuple(order_of(delivery) for delivery in self.verdict.ready)
         held = None
         if self.verdict.held is not None and self.verdict.held_is_new:
-            held = (_files(self.verdict.held), self.verdict.held.missing)
+            held = (files_of(self.verdict.held), self.verdict.held.missing)
         if not (orders or self._due or held or self._goes_on()):
             return None
         return Errand(self.site, level, pretty, orders, tuple(self._due), held)
@@ -193,23 +193,6 @@ class Charge:
     def next_slot(self, now: datetime) -> Slot:
         """The next slot that is not claimed."""
         return self.site.timetable.next(now, self.seen.slots)
-
-
-def _rules(site: Site) -> Rules:
-    elements = tuple(e for e in Element if site.element(e).enabled)
-    return Rules(elements, site.settle, site.set_window, site.incomplete)
-
-
-def _order(delivery: Delivery) -> Order:
-    return Order(_files(delivery), tuple(_judged(marker) for marker in delivery.markers), delivery.mended)
-
-
-def _files(delivery: Delivery) -> dict[Element, Judged]:
-    return {e: _judged(entry) for e, entry in delivery.files.items()}
-
-
-def _judged(entry: Entry) -> Judged:
-    return Judged(entry.name, entry.inode, entry.size, entry.mtime_ns)
 
 
 def _is_due(run: tuple[str, str, int, str]) -> bool:

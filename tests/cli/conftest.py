@@ -100,6 +100,7 @@ def _before(tmp_path_factory: pytest.TempPathFactory) -> Place:
     )
     place = Place(folder)
     place.sync("first")
+    shutil.copytree(folder / "export", place.site.inbox, ignore=shutil.ignore_patterns("*.md"))
     return place
 
 
@@ -112,7 +113,7 @@ def _after(_before: Place, tmp_path_factory: pytest.TempPathFactory) -> Place:
 
 def copied(place: Place, folder: Path) -> Place:
     shutil.copytree(place.folder, folder, dirs_exist_ok=True)
-    write_config(folder)
+    write_config(folder, 'settle = "1s"\n')
     return Place(folder)
 
 

@@ -52,7 +52,6 @@ def test_help_and_completion_load_neither_engine_nor_libraries():
         (["runs", "--limit", "-1"], "--limit"),
         (["runs", "--no-such-option"], "--no-such-option"),
         (["errors", "--element", "people"], "'org', 'pos', 'user'"),
-        (["sync", "acme"], "--from DIR"),
         (["sync", "acme", "--from", "nowhere/"], "There is no folder nowhere"),
         (["sync", "acme", "--from", "lzsyncd.toml"], "There is no folder lzsyncd.toml"),
         (["sync", "acmee", "--from", "export/"], "did you mean “acme”?"),
