@@ -67,6 +67,7 @@ class Chunk(NamedTuple):
         findings: what is wrong, as plain tuples of `Finding`.
         present: (line, record, key) of the spoiled records whose key could be read.
         suspects: (column, value) of values that may be there twice.
+        sparse: (wide) names of the columns in which a record has no value.
         packed: the rows of the staging table, as the dialect packs them.
     """
 
@@ -76,6 +77,7 @@ class Chunk(NamedTuple):
     findings: list[tuple[Any, ...]]
     present: list[tuple[int, int, str]]
     suspects: list[tuple[str, str]]
+    sparse: list[str]
     packed: list[Packed]
 
     def to_bytes(self) -> bytes:
@@ -126,6 +128,7 @@ class _Preparer:
         self._findings: list[tuple[Any, ...]] = []
         self._present: list[tuple[int, int, str]] = []
         self._seen_again: list[tuple[str, str]] = []
+        self._sparse: dict[str, None] = {}
         self._packed: list[Packed] = []
 
     def chunk(self) -> Chunk:
@@ -137,6 +140,7 @@ class _Preparer:
             self._findings,
             self._present,
             self._seen_again,
+            list(self._sparse),
             self._packed,
         )
         self._start()
@@ -169,6 +173,7 @@ class _Preparer:
         places, order = [*map(str, lines)], [*map(str, numbers)]
         marks = goes or ["0"] * len(places)
         if self.recipe.wide:
+            self._sparse |= {name: None for name, column in by_name.items() if "" in column or DROPPED in column}
             return [places, order, order, marks, *by_name.values()]
         if self._as_it_stands and checked.as_written and not checked.findings and batch.texts:
             fields = self._joined_lines(batch)

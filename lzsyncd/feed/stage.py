@@ -35,6 +35,7 @@ class Staged:
         header: its header as it came.
         mended: it is a reject file that came back: it removes nobody.
         wide: whether every record was staged in columns.
+        sparse: (wide) names of the columns in which a record has no value; in the others each has one.
         records: records read, the spoiled ones included.
         spoiled: records that could not be staged (all have a finding).
         unreadable: records whose key could not be read (law 3).
@@ -49,6 +50,7 @@ class Staged:
     header: tuple[str, ...] = ()
     mended: bool = False
     wide: bool = True
+    sparse: set[str] = field(default_factory=set)
     records: int = 0
     spoiled: int = 0
     unreadable: int = 0
@@ -182,6 +184,7 @@ class Stager:
         staged.records += chunk.records
         staged.spoiled += chunk.spoiled
         staged.unreadable += chunk.unreadable
+        staged.sparse.update(chunk.sparse)
         for finding in chunk.findings:
             findings.add(Finding(*finding)._replace(element=e))
         findings.notes(f"present_{e}", chunk.present)

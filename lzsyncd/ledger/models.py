@@ -133,6 +133,8 @@ class Slot(Table):
     site = TextField()
     due_at = TextField()
     run_id = TextField(null=True)
+    claimed_at = TextField()
+    finished_at = TextField(null=True)
 
     class Meta:
         """Peewee's."""

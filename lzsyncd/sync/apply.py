@@ -56,7 +56,7 @@ def _create(picture: Picture, e: Element) -> None:
         "m.id",
         "m.idnumber",
         *(f.created_value for f in own),
-        custom_object(fields),
+        custom_object(picture, fields),
         "TRUE",
         f"'{picture.now}'",
         f"'{picture.now}'",

@@ -4,7 +4,8 @@ Aliases: `s` the staged record, `m` its match (accepted, links that hold), `u` w
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 
 from lzsyncd.checks.values import DROPPED, Rules, normalise
 from lzsyncd.feed.elements import Column, Element, Home, Kind
@@ -41,6 +42,7 @@ class Field:
         there: SQL: a new record has a value.
         created: SQL of that value as JSON text, where it is there.
         created_value: SQL of a new record's value, as stored.
+        created_text: SQL of that value where it is text, "" where its JSON is no string.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Field:
     there: str
     created: str
     created_value: str
+    created_text: str = ""
 
 
 def fields_of(picture: Picture, staged: Staged) -> list[Field]:
@@ -88,13 +91,14 @@ def _quoted(picture: Picture, value: str) -> str:
 def _plain(picture: Picture, staged: Staged, column: Column) -> Field:
     says, stands = given(staged, column, standing=STANDS), standing_value(column)
     value = staged_value(staged, column)
-    there = says_something(staged, column)
+    there, created_text = says_something(staged, column), ""
     if column.kind is Kind.BOOLEAN:
         created_value = f"CASE s.{cell(column)} WHEN '1' THEN TRUE WHEN '0' THEN FALSE END"
         before, after = (_json(picture, column, v) for v in (stands, value))
         created = f"CASE s.{cell(column)} WHEN '1' THEN 'true' ELSE 'false' END"
     else:
-        created_value = f"CASE WHEN {there} THEN s.{cell(column)} END"
+        created_text = f"s.{cell(column)}"
+        created_value = created_text if there == "TRUE" else f"CASE WHEN {there} THEN {created_text} END"
         before, after = (_quoted(picture, v) for v in (stands, value))
         created = picture.database.dialect.quoted(f"s.{cell(column)}")
     return Field(
@@ -108,11 +112,14 @@ def _plain(picture: Picture, staged: Staged, column: Column) -> Field:
         there,
         created,
         created_value,
+        created_text,
     )
 
 
 def says_something(staged: Staged, column: Column) -> str:
     """SQL: the cell has a value: it is neither empty nor dropped."""
+    if staged.wide and staged.usable and column.name not in staged.sparse and column.kind is not Kind.DATE:
+        return "TRUE"  # not for dates: they may be dropped later (`user.job.dates`)
     name = f"s.{cell(column)}"
     return f"{name} <> ''" if staged.config.empty == "keep" else f"{name} NOT IN ('', '{DROPPED}')"
 
@@ -145,12 +152,12 @@ def _custom(picture: Picture, staged: Staged, column: Column) -> Field:
         default = _literal(_default(picture, staged, column))
         fresh = f"CASE WHEN {there} THEN {fresh} ELSE {default} END"
         there = f"s.{cell(column)} <> ''" if staged.config.empty == "erase" else "TRUE"
-    before, after, created = stands, text, fresh
+    before, after, created, created_text = stands, text, fresh, ""
     if not is_raw(column):
         before, after = (_quoted(picture, v) for v in (stands, text))
-        created = picture.database.dialect.quoted(fresh)
+        created, created_text = picture.database.dialect.quoted(fresh), fresh
     changed = f"({says} AND {stands} IS DISTINCT FROM {text})"
-    return Field(column.name, "", Home.CUSTOM, changed, "", before, after, there, created, "")
+    return Field(column.name, "", Home.CUSTOM, changed, "", before, after, there, created, "", created_text)
 
 
 def _defaults(picture: Picture, staged: Staged) -> Iterator[Field]:
@@ -227,8 +234,7 @@ def json_object(parts: list[tuple[str, str, str]]) -> str:
     """SQL: a JSON object of the members (name, SQL of whether it is there, SQL of its JSON text)."""
     if not parts:
         return "'{}'"
-    members = " || ".join(f"CASE WHEN {there} THEN ',\"{name}\":' || {text} ELSE '' END" for name, there, text in parts)
-    return f"'{{' || substr({members}, 2) || '}}'"
+    return f"'{{' || substr({' || '.join(_part(*part) for part in parts)}, 2) || '}}'"
 
 
 def changed_object(fields: list[Field], side: str) -> str:
@@ -236,9 +242,30 @@ def changed_object(fields: list[Field], side: str) -> str:
     return json_object([(f.name, f.changed, f"coalesce({getattr(f, side)}, 'null')") for f in fields])
 
 
-def created_object(fields: list[Field]) -> str:
-    """SQL: the fields of a new record that have a value."""
-    return json_object([(f.name, f.there, f.created) for f in fields if f.there != "FALSE"])
+def created_object(picture: Picture, fields: list[Field]) -> str:
+    """SQL: the fields of a new record that have a value.
+
+    Neighbours that every record has are made to JSON by one call (measured: 1.0 against 2.4 µs for twelve fields).
+    """
+    parts: list[str] = []
+    for in_all, some in groupby((f for f in fields if f.there != "FALSE"), _is_text_in_all):
+        run = list(some)
+        if in_all and len(run) > 1:
+            pairs = [(f.name, f.created_text) for f in run]
+            parts += picture.database.dialect.members(pairs)
+        else:
+            parts += [_part(f.name, f.there, f.created) for f in run]
+    return f"'{{' || substr({' || '.join(parts)}, 2) || '}}'" if parts else "'{}'"
+
+
+def _is_text_in_all(field: Field) -> bool:
+    return field.there == "TRUE" and bool(field.created_text)
+
+
+def _part(name: str, there: str, text: str) -> str:
+    """SQL: a member with the comma before it, where it is there."""
+    member = f"',\"{name}\":' || {text}"
+    return member if there == "TRUE" else f"CASE WHEN {there} THEN {member} ELSE '' END"
 
 
 def custom_patch(fields: list[Field]) -> str:
@@ -251,9 +278,9 @@ def custom_patch(fields: list[Field]) -> str:
     return json_object(custom) if custom else ""
 
 
-def custom_object(fields: list[Field]) -> str:
+def custom_object(picture: Picture, fields: list[Field]) -> str:
     """SQL: the custom fields of a new record."""
-    return json_object([(_member(f), f.there, f.created) for f in fields if f.home is Home.CUSTOM])
+    return created_object(picture, [replace(f, name=_member(f)) for f in fields if f.home is Home.CUSTOM])
 
 
 def _member(field: Field) -> str:

@@ -120,7 +120,7 @@ def _write_history(picture: Picture, staged: Staged, run_id: str) -> Written:
     head = f"SELECT '{run_id}', '{e}', "
     where = f"'{staged.name}', m.line"
     created = picture.database.run(
-        f"{insert}{head}m.idnumber, 'created', '{{}}', {created_object(all_fields)}, {where} "
+        f"{insert}{head}m.idnumber, 'created', '{{}}', {created_object(picture, all_fields)}, {where} "
         f"FROM match_{e} m JOIN stage_{e} s ON s.line = m.line WHERE m.sid IS NULL AND NOT m.goes ORDER BY m.line"
     )
     changed = picture.database.run(

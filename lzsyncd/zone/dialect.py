@@ -63,6 +63,9 @@ class Dialect(Protocol):
     def quoted(self, text: str) -> str:
         """A text expression as a JSON string."""
 
+    def members(self, pairs: Sequence[tuple[str, str]]) -> list[str]:
+        """Members of a JSON object, (name, SQL of a text that is not NULL): SQL of each some, with a comma before."""
+
     def octets(self, text: str) -> str:
         """The length of a text in bytes."""
 
@@ -126,6 +129,12 @@ class SQLite:
 
     def quoted(self, text: str) -> str:
         return f"json_quote({text})"
+
+    def members(self, pairs: Sequence[tuple[str, str]]) -> list[str]:
+        some = MAX_ARGUMENTS // 2
+        runs = [pairs[at : at + some] for at in range(0, len(pairs), some)]
+        objects = (f"json_object({', '.join(_pair(*pair) for pair in run)})" for run in runs)
+        return [f"',' || rtrim(substr({made}, 2), '}}')" for made in objects]
 
     def octets(self, text: str) -> str:
         return f"length(CAST({text} AS BLOB))"
@@ -207,6 +216,10 @@ class PostgreSQL:
     def quoted(self, text: str) -> str:
         return f"to_json({text})::text"
 
+    def members(self, pairs: Sequence[tuple[str, str]]) -> list[str]:
+        row = ", ".join(f'{text} AS "{name}"' for name, text in pairs)
+        return [f"',' || rtrim(substr(row_to_json((SELECT r FROM (SELECT {row}) r))::text, 2), '}}')"]
+
     def octets(self, text: str) -> str:
         return f"octet_length({text})"
 
@@ -269,6 +282,10 @@ def _copy_text(block: list[str]) -> bytes:
 
 # stand-ins while a block is put together; cells with control characters are refused (`record.control`)
 _LINE, _CELL, _NULL = "\x1c", "\x1d", "\x1b"
+
+
+def _pair(name: str, text: str) -> str:
+    return f"'{name}', {text}"
 
 
 def _as_columns(columns: Columns) -> Packed:
