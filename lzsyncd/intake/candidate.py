@@ -23,6 +23,7 @@ class Entry:
     Attributes:
         writer: somebody has it open for writing (a read lease was refused); None: not known.
         mended: its header has `lz_line`; None: nobody has looked (see `Verdict.peek`).
+        cut: it does not end with a line break: an upload that was cut off looks like that. Known when `mended` is.
         marker: its content, where it is a marker and could be read.
     """
 
@@ -35,6 +36,7 @@ class Entry:
     links: int = 1
     writer: bool | None = None
     mended: bool | None = None
+    cut: bool = False
     marker: Marker | None = None
 
     @property
@@ -163,7 +165,11 @@ class Candidate:
     def quiet(self, entry: Entry) -> bool:
         """Whether a file is complete, as far as time can tell."""
         track, now = self.tracks[entry.name], self.moment.now
-        return not entry.writer and now >= track.since + self.rules.settle and now >= track.watched + self.pause
+        return not entry.writer and now >= track.since + self._wait(entry) and now >= track.watched + self.pause
+
+    def _wait(self, entry: Entry) -> float:
+        """How long quiet must last: for one that may have been cut off as long as for one that is missing."""
+        return self.stale if entry.cut else self.rules.settle
 
     def arriving(self, upload: Entry) -> bool:
         """Whether a temporary name may still become a file: it was touched within the set window."""
@@ -207,7 +213,7 @@ class Candidate:
         yield from (self.gone + self.rules.settle, self.gone + self.pause)
         for entry in self.entries:
             track = self.tracks[entry.name]
-            yield from (track.since + self.rules.settle, track.watched + self.pause)
+            yield from (track.since + self._wait(entry), track.watched + self.pause)
         yield from (self.tracks[upload.name].since + self.stale for upload in self.uploads)
 
     def lacking(self) -> list[str]:
@@ -241,14 +247,21 @@ class Candidate:
     def unsettled(self) -> tuple[str, ...]:
         """What keeps it from being settled."""
         quiet = f"complete after {span(self.rules.settle)} of quiet"
-        doing = [f"{shorten(e.name)}: {self._doing(e)}, {quiet}" for e in self.restless[:SHOWN]]
+        doing = [f"{shorten(e.name)}: {self._doing(e, quiet)}" for e in self.restless[:SHOWN]]
         return capped(doing, len(self.restless)) or (f"a file went away {self.moment.ago(self.gone)} ago, {quiet}",)
 
-    def _doing(self, entry: Entry) -> str:
-        changed = f"changed {self.moment.ago(self.tracks[entry.name].since)} ago"
+    def _doing(self, entry: Entry, quiet: str) -> str:
+        since = self.tracks[entry.name].since
+        changed = f"changed {self.moment.ago(since)} ago"
         if target_of(entry.name) != entry.name:
-            return f"still being uploaded, {changed}"
-        return f"open for writing, {changed}" if entry.writer else changed
+            return f"still being uploaded, {changed}, {quiet}"
+        if entry.writer:
+            return f"open for writing, {changed}, {quiet}"
+        if entry.cut:
+            return (
+                f"does not end with a line break: more of it is waited for until {self.moment.at(since + self.stale)}"
+            )
+        return f"{changed}, {quiet}"
 
     def abandoned(self) -> tuple[str, ...]:
         """Uploads that nobody goes on with."""

@@ -68,6 +68,36 @@ def test_an_event_that_changes_nothing_starts_the_quiet_time_again(name):
     assert names(inbox.look(after=0.1).ready) == WHOLE
 
 
+def test_a_file_that_may_have_been_cut_off_is_waited_for_as_long_as_a_missing_one():
+    inbox = arrived(*SET)
+    inbox.look(after=30)
+    inbox.learn("user.csv", cut=True)
+    verdict = inbox.look()
+    assert not verdict.ready
+    assert verdict.waiting == ("user.csv: does not end with a line break: more of it is waited for until 08:10",)
+    assert verdict.look_again == 570
+    assert not inbox.look(after=569).ready
+    assert names(inbox.look(after=1).ready) == WHOLE
+
+
+def test_the_rest_of_a_file_that_was_cut_off_completes_it():
+    inbox = arrived(*SET)
+    inbox.look(after=30)
+    inbox.learn("user.csv", cut=True)
+    inbox.look(after=100)
+    inbox.change("user.csv", size=200, cut=False)
+    assert not inbox.look().ready
+    assert names(inbox.look(after=30).ready) == WHOLE
+
+
+def test_a_marker_says_that_a_file_without_a_line_break_at_its_end_is_whole():
+    inbox = arrived(*SET)
+    inbox.learn("user.csv", cut=True)
+    inbox.put("set.done")
+    inbox.look()
+    assert names(inbox.look(after=2).ready) == WHOLE
+
+
 def test_an_event_about_another_file_changes_nothing():
     inbox = arrived(*SET)
     for name in ("report.pdf", "User.csv", ".bashrc"):
