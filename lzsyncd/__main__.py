@@ -1,15 +1,11 @@
 """The program `lzsyncd`, also `python -m lzsyncd`: every way it may end, as a sentence and an exit code."""
 
-# ruff: noqa: PLC0415 what only a failure needs is loaded when something fails
+# ruff: noqa: PLC0415 what only commands need, or only a failure, is loaded then: the daemon stays small
 
 import sys
 from collections.abc import Sequence
 
-import typer
-from typer.exceptions import TyperException
-from typer.main import get_command
-
-from lzsyncd.cli.app import app
+from lzsyncd.cli.daemon import plain_run, run_daemon
 from lzsyncd.cli.output import ReaderGone, flush, is_terminal, note, prepare
 from lzsyncd.errors import ExitCode, LzsyncdError
 
@@ -33,14 +29,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     try:
-        code = get_command(app).main(args=arguments, prog_name="lzsyncd", standalone_mode=False)
-    except TyperException as error:
-        return _wrong_usage(error)
+        code = _command(arguments)
     except LzsyncdError as error:
         return _told(error)
     except ReaderGone:
         return ExitCode.CLEAN
-    except (KeyboardInterrupt, typer.Abort):
+    except KeyboardInterrupt:
         code = INTERRUPTED
     except Exception as error:  # noqa: BLE001 the last place: whatever it is becomes a sentence and an exit code
         return _unexpected(error)
@@ -49,11 +43,27 @@ def _run(arguments: list[str]) -> int:
     return int(code or ExitCode.CLEAN)
 
 
-def _wrong_usage(error: TyperException) -> int:
-    context = getattr(error, "ctx", None)
-    path = context.command_path if context else "lzsyncd"
-    note(f"lzsyncd: {error.format_message()}\nTry: {path} --help")
-    return ExitCode.USAGE
+def _command(arguments: list[str]) -> int | None:
+    """Any command, as the command line's library reads it; the daemon does without that."""
+    if (config := plain_run(arguments)) is not None:
+        run_daemon(config)
+        return ExitCode.CLEAN
+    import typer
+    from typer.exceptions import TyperException
+    from typer.main import get_command
+
+    from lzsyncd.cli.app import app
+
+    try:
+        code: int | None = get_command(app).main(args=arguments, prog_name="lzsyncd", standalone_mode=False)
+    except TyperException as error:
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context else "lzsyncd"
+        note(f"lzsyncd: {error.format_message()}\nTry: {path} --help")
+        return ExitCode.USAGE
+    except typer.Abort:
+        return INTERRUPTED
+    return code
 
 
 def _told(error: LzsyncdError) -> int:

@@ -62,11 +62,13 @@ def database(request: pytest.FixtureRequest) -> Callable[[Path], str]:
     Takes the site's folder (where `zone.db` is); returns what the configuration's key `database` says.
     """
     if request.param == "sqlite":
-        return _copies_of(request.getfixturevalue("migrated_sqlite"))
+        return copies_of(request.getfixturevalue("migrated_sqlite"))
     return _copies_in(request)
 
 
-def _copies_of(migrated: Path) -> Callable[[Path], str]:
+def copies_of(migrated: Path) -> Callable[[Path], str]:
+    """Makes a site's database a copy of one that is migrated."""
+
     def make(folder: Path) -> str:
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(migrated, folder / "zone.db")

@@ -7,10 +7,9 @@ import typer
 
 from lzsyncd import __version__
 from lzsyncd.cli import configuration, installing, ledger, service, sets, tour
+from lzsyncd.cli.daemon import DEFAULT_CONFIG, ENVIRONMENT
 from lzsyncd.cli.options import examples
 from lzsyncd.errors import ExitCode
-
-DEFAULT_CONFIG = Path("/etc/lzsyncd/lzsyncd.toml")
 
 app = typer.Typer(
     name="lzsyncd",
@@ -46,7 +45,7 @@ def lzsyncd(
     context: typer.Context,
     config: Annotated[
         Path,
-        typer.Option("--config", metavar="FILE", envvar="LZSYNCD_CONFIG", help="The configuration.", readable=False),
+        typer.Option("--config", metavar="FILE", envvar=ENVIRONMENT, help="The configuration.", readable=False),
     ] = DEFAULT_CONFIG,
     version: Annotated[  # noqa: ARG001 the callback does it
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")

@@ -2,7 +2,6 @@
 
 # ruff: noqa: PLC0415 a command loads what it needs when it runs: the daemon stays small
 
-import sys
 from typing import Annotated
 
 import typer
@@ -22,15 +21,9 @@ def run(context: typer.Context) -> None:
     systemd starts it (see install); at a terminal it logs readable text. SIGHUP reads the configuration again, SIGUSR1
     looks into all inboxes now, SIGTERM and Ctrl-C end it: runs are rolled back and go on at the next start.
     """
-    from lzsyncd import logs
-    from lzsyncd.cli.output import is_terminal
-    from lzsyncd.config import load
-    from lzsyncd.service.daemon import serve
+    from lzsyncd.cli.daemon import run_daemon
 
-    config = load(context.obj)
-    pretty = is_terminal(sys.stdout)
-    logs.configure(sys.stdout, pretty=pretty, level=config.log.level)
-    serve(config, lambda: load(context.obj), pretty=pretty)
+    run_daemon(context.obj)
 
 
 def status(
@@ -41,7 +34,8 @@ def status(
     """Show what lies in the inbox and what it waits for, the last and next run, holds, and the feed's age."""
     from lzsyncd.cli.choice import chosen_site, configuration
     from lzsyncd.cli.state import show_state, state_of
+    from lzsyncd.config import load
 
-    config = configuration(context)
+    config = configuration(context) if site else load(context.obj)
     sites = [chosen_site(config, site)] if site else list(config.sites.values())
     show_state(state_of(config, sites), as_json=as_json)

@@ -1,22 +1,25 @@
 """What `status` shows: the daemon's word for what it watches, the ledger's for what was done."""
 
 import json
-from dataclasses import asdict, dataclass
+import sqlite3
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+
+from peewee import PeeweeException
 
 from lzsyncd.checks.catalogue import shorten
 from lzsyncd.cli.choice import has_ledger
 from lzsyncd.cli.output import say
 from lzsyncd.config import Config, Site
-from lzsyncd.errors import TryAgain
+from lzsyncd.errors import LzsyncdError, Usage
 from lzsyncd.intake.watch import Inbox
-from lzsyncd.ledger.queries import RunSummary, runs
+from lzsyncd.ledger import waiting
+from lzsyncd.ledger.queries import last_run, summary
+from lzsyncd.ledger.runs import Status
 from lzsyncd.service.instance import published
-from lzsyncd.zone.database import opened
-
-HELD, CHECKED, GOOD = "held", "checked", ("applied", "unchanged")
-RECENT = 50  # runs looked at for the last ones
+from lzsyncd.sync.run import describe
+from lzsyncd.zone.database import Database, opened
 
 
 @dataclass(frozen=True)
@@ -70,18 +73,45 @@ def state_of(config: Config, sites: list[Site]) -> State:
     return State(report is not None, [_site(site, known.get(site.name, {})) for site in sites])
 
 
+@dataclass(frozen=True)
+class _Told:
+    """What the ledger says."""
+
+    last: dict[str, Any] | None = None
+    checked: list[str] = field(default_factory=list)
+    held: list[dict[str, str]] = field(default_factory=list)
+    good_at: str = ""
+
+
+def _ledger(database: Database) -> _Told:
+    try:
+        last = summary(database, last_run(database, ("sync",)))
+    except Usage:
+        return _Told()
+    states = [(run.run, run.status) for run in waiting.pending(database, (Status.CHECKED, Status.HELD))]
+    held = [{"run": run, "why": summary(database, run).message} for run, status in states if status == "held"]
+    good = database.value(
+        "SELECT max(finished_at) FROM sync_run WHERE kind = 'sync' AND status IN ('applied', 'unchanged')"
+    )
+    return _Told(
+        {"run": last.run, "status": last.status, "at": last.started_at},
+        [run for run, status in states if status == "checked"],
+        held,
+        str(good or ""),
+    )
+
+
 def _site(site: Site, known: dict[str, Any]) -> SiteState:
     trouble = list(known.get("trouble", {}).values())
-    found: list[RunSummary] = []
-    if has_ledger(site):
-        try:
+    told = _Told()
+    try:
+        if has_ledger(site):
             with opened(site) as database:
-                found = [run for run in runs(database, RECENT) if run.kind == "sync"]
-        except TryAgain as error:
-            trouble = trouble or [str(error)]
+                told = _ledger(database)
+    except (LzsyncdError, PeeweeException, sqlite3.Error) as error:  # the other sites are shown all the same
+        trouble = trouble or [str(error) if isinstance(error, LzsyncdError) else f"The database: {describe(error)}"]
     now = datetime.now(UTC)
     slot = site.timetable.next(now)
-    good = next((run for run in found if run.status in GOOD), None)
     return SiteState(
         site=site.name,
         trouble=trouble,
@@ -89,12 +119,17 @@ def _site(site: Site, known: dict[str, Any]) -> SiteState:
         inbox=_names(site, trouble),
         waiting=[*known.get("waiting", []), *known.get("overdue", [])],
         near_misses=known.get("near_misses", []),
-        last_run={"run": found[0].run, "status": found[0].status, "at": found[0].started_at} if found else None,
-        waiting_runs=[run.run for run in reversed(found) if run.status == CHECKED],
-        held=[{"run": run.run, "why": run.message} for run in reversed(found) if run.status == HELD],
+        last_run=told.last,
+        waiting_runs=told.checked,
+        held=told.held,
         next_slot=known.get("next_slot") or {"name": slot.name, "due_at": slot.due_at.isoformat()},
-        feed_age=round((now - datetime.fromisoformat(good.finished_at)).total_seconds()) if good else None,
+        feed_age=_age(told.good_at, now),
     )
+
+
+def _age(moment: str, now: datetime) -> int | None:
+    """Seconds; none below zero, where the clock was put back."""
+    return max(round((now - datetime.fromisoformat(moment)).total_seconds()), 0) if moment else None
 
 
 def _names(site: Site, trouble: list[str]) -> list[str]:

@@ -100,7 +100,8 @@ def still_there(inbox: Path, order: Order) -> None:
 def claim(inbox: Path, spool: Path, order: Order) -> None:
     """Rename files from the inbox into `claimed/` of a run's spool; durable when it returns.
 
-    Doing it again goes on where a killed attempt stopped. A file that is not what was judged stays where it is.
+    Doing it again goes on where a killed attempt stopped. A file that is not what was judged stays where it is, and so
+    does one that looks the same as one that was taken before: it is another delivery's, which got its inode.
 
     Raises:
         NotPermitted: a folder may not be written.
@@ -108,14 +109,28 @@ def claim(inbox: Path, spool: Path, order: Order) -> None:
     """
     folder = spool / CLAIMED
     with writing(folder):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for part in (spool.parent, spool, folder):  # in one step only the last would get the mode
+            part.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write_order(spool, order)
     with _folder(inbox) as source, _folder(folder) as target, writing(inbox):
         for judged in order.names:
-            if _look(target, judged.name) is None and _look(source, judged.name) == judged:
-                os.rename(judged.name, judged.name, src_dir_fd=source, dst_dir_fd=target)
+            was_taken = os.path.lexists(spool / judged.name)
+            if not was_taken and _look(target, judged.name) is None and _look(source, judged.name) == judged:
+                _move(judged.name, source, target, spool.name)
         os.fsync(source)
         os.fsync(target)
+
+
+def _move(name: str, source: int, target: int, run_id: str) -> None:
+    try:
+        os.rename(name, name, src_dir_fd=source, dst_dir_fd=target)
+    except PermissionError:
+        if not stat.S_ISDIR(os.stat(name, dir_fd=source, follow_symlinks=False).st_mode):
+            raise
+        # A folder that is not ours can't change its parent. Left under its name it would be claimed for ever: it gets
+        # another one (with a dot it would be an upload), and an empty folder stands for it in the run, to be refused.
+        os.rename(name, f"{name}.{run_id}", src_dir_fd=source, dst_dir_fd=source)
+        os.mkdir(name, 0o700, dir_fd=target)
 
 
 def _write_order(spool: Path, order: Order) -> None:

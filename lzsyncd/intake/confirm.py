@@ -1,5 +1,7 @@
 """Do the files of a set fit what its completion markers say of them?"""
 
+import os
+import stat
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +18,7 @@ def confirmed(taken: Sequence[Taken], markers: Sequence[Path]) -> list[Taken]:
         taken: the files of a set.
         markers: its markers, claimed with it.
     """
-    said = [(path.name, named) for path in markers if path.is_file() for named in _read(path)]
+    said = [(path.name, named) for path in markers if is_plain(path) for named in _read(path)]
     return [_confirmed(file, [(marker, named) for marker, named in said if named.name == file.name]) for file in taken]
 
 
@@ -25,6 +27,11 @@ def not_as_counted(file: Taken, records: int) -> Finding | None:
     if file.rows is None or file.rows == records:
         return None
     return Finding("set.checksum", file.element, 1, detail=file.marker, file=file.name)
+
+
+def is_plain(path: Path) -> bool:
+    """Whether it is a file: a link is none, wherever it leads, and a pipe would keep us waiting."""
+    return os.path.lexists(path) and stat.S_ISREG(path.lstat().st_mode)
 
 
 def _read(path: Path) -> tuple[Named, ...]:

@@ -4,28 +4,44 @@ A listing is the truth; events only make it come sooner. They get lost for many 
 program: queues overflow, folders are replaced, remounted, or on a server that sends no events at all.
 """
 
+import contextlib
 import fcntl
 import logging
 import os
+import signal
 import stat
+import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
+from watchdog import events
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
-from watchdog.observers.api import BaseObserver, ObservedWatch
+from watchdog.observers.api import BaseObserver, EventEmitter, ObservedWatch
 
 from lzsyncd.feed.elements import MENDED_MARK
 from lzsyncd.intake.candidate import Entry
 from lzsyncd.intake.markers import LIMIT, MARKERS, SET_FILES, Marker, read_marker
+from lzsyncd.intake.mounts import Mounts
 
-QUIET = ("opened", "closed_no_write")  # reading, which we do ourselves
+LIBRARY = "watchdog.observers"  # its log
+EVENTS = [  # not reading, which we do ourselves, and not that the folder itself has changed
+    *(events.FileCreatedEvent, events.FileModifiedEvent, events.FileAttribEvent, events.FileClosedEvent),
+    *(events.FileMovedEvent, events.FileDeletedEvent),
+    *(events.DirCreatedEvent, events.DirAttribEvent, events.DirMovedEvent, events.DirDeletedEvent),
+]
 HEADER = 64 * 1024  # bytes of a file in which its header is looked for
-SILENT_FILE_SYSTEMS = ("nfs", "cifs", "smb", "fuse", "9p", "afs", "ceph", "glusterfs", "lustre", "gfs2", "ocfs2")
 
-Wake = Callable[[str, str | None], None]
+Wake = Callable[[str, str], None]
 Identity = tuple[int, int]
+
+
+class _Peeked(NamedTuple):
+    """What both ends of a file tell."""
+
+    mended: bool = False
+    cut: bool = False
 
 
 class Inbox:
@@ -37,7 +53,7 @@ class Inbox:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._known: dict[str, tuple[tuple[object, ...], bool | Marker | None]] = {}
+        self._known: dict[str, tuple[tuple[object, ...], _Peeked | Marker]] = {}
 
     def entries(self) -> list[Entry]:
         """Every name in it.
@@ -53,16 +69,29 @@ class Inbox:
         return entries
 
     def peek(self, names: Iterable[str]) -> None:
-        """Look into the headers of files: the next listing says which are mended reject files."""
+        """Look at both ends of files: the next listing says which are mended reject files, or may have been cut off."""
         for name in names:
-            if (data := self._read(name, HEADER)) is not None:
-                status = os.lstat(self.path / name)
-                header = data.split(b"\n", 1)[0].lower()
-                self._known[name] = (_identity(status), MENDED_MARK.encode() in header)
-            else:
-                self._known[name] = (_identity(os.lstat(self.path / name)), False)  # taking it will say why
+            found = self._read(name, HEADER)
+            if found is not None:
+                identity, data = found
+                mended = MENDED_MARK.encode() in data.split(b"\n", 1)[0].lower()
+                self._known[name] = identity, _Peeked(mended, not self._ends_well(name))
+                continue
+            with contextlib.suppress(FileNotFoundError):  # the next listing will not have it
+                self._known[name] = _identity(os.lstat(self.path / name)), _Peeked()  # taking it will say why
+
+    def _ends_well(self, name: str) -> bool:
+        """Whether the last byte ends a line; of a file without a byte, or that can't be read, the run will tell."""
+        handle = self._open(name)
+        if handle is None:
+            return True
+        try:
+            return os.pread(handle, 1, max(0, os.fstat(handle).st_size - 1)) in (b"", b"\n", b"\r")
+        finally:
+            os.close(handle)
 
     def _entry(self, name: str, status: os.stat_result) -> Entry:
+        peeked = self._remembered(name, status) if name in SET_FILES else None
         return Entry(
             name=name,
             inode=status.st_ino,
@@ -72,30 +101,35 @@ class Inbox:
             kind=_kind(status.st_mode),
             links=status.st_nlink,
             writer=self._has_writer(name) if stat.S_ISREG(status.st_mode) and _matters(name) else None,
-            mended=self._remembered(name, status) if name in SET_FILES else None,
+            mended=peeked.mended if peeked else None,
+            cut=peeked.cut if peeked else False,
             marker=self._marker(name, status) if name in MARKERS and stat.S_ISREG(status.st_mode) else None,
         )
 
-    def _remembered(self, name: str, status: os.stat_result) -> bool | None:
-        identity, mended = self._known.get(name, (None, None))
-        return mended if identity == _identity(status) and isinstance(mended, bool) else None
+    def _remembered(self, name: str, status: os.stat_result) -> "_Peeked | None":
+        identity, peeked = self._known.get(name, (None, None))
+        return peeked if identity == _identity(status) and isinstance(peeked, _Peeked) else None
 
     def _marker(self, name: str, status: os.stat_result) -> Marker | None:
         identity, marker = self._known.get(name, (None, None))
-        if identity != _identity(status) or not isinstance(marker, Marker):
-            data = self._read(name, LIMIT + 1)
-            if data is None:
-                return None
-            marker = read_marker(name, data)
-            self._known[name] = (_identity(status), marker)
+        if identity == _identity(status) and isinstance(marker, Marker):
+            return marker
+        found = self._read(name, LIMIT + 1)
+        if found is None:
+            return None
+        identity, data = found
+        marker = read_marker(name, data)
+        self._known[name] = identity, marker
         return marker
 
-    def _read(self, name: str, size: int) -> bytes | None:
+    def _read(self, name: str, size: int) -> tuple[tuple[object, ...], bytes] | None:
+        """The start of a file, and which file it was."""
         handle = self._open(name)
         if handle is None:
             return None
         with os.fdopen(handle, "rb") as stream:
-            return stream.read(size)
+            identity = _identity(os.fstat(handle))
+            return identity, stream.read(size)
 
     def _open(self, name: str) -> int | None:
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -111,12 +145,14 @@ class Inbox:
     def _has_writer(self, name: str) -> bool | None:
         """Whether somebody has the file open for writing: then nobody gets a read lease on it; None: not known.
 
-        The lease is dropped at once: a writer who opens the file meanwhile would have to wait for that.
+        The lease is dropped at once: a writer who opens the file meanwhile would have to wait for that. Such a writer
+        sends SIGIO, which ends a process that does not care for it; SIGURG does not.
         """
         handle = self._open(name)
         if handle is None:
             return None
         try:
+            fcntl.fcntl(handle, fcntl.F_SETSIG, signal.SIGURG)
             fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_RDLCK)
             fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_UNLCK)
         except BlockingIOError:
@@ -152,17 +188,6 @@ def _identity(status: os.stat_result) -> tuple[object, ...]:
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def sends_events(path: Path) -> bool:
-    """Whether the kernel hears of all changes in a folder: on a network file system others make them, too."""
-    best, kind = Path("/"), ""
-    for line in Path("/proc/self/mountinfo").read_text().splitlines():
-        fields, _, rest = line.partition(" - ")
-        point = Path(fields.split(" ")[4].encode().decode("unicode_escape"))
-        if (path == point or point in path.parents) and len(point.parts) >= len(best.parts):
-            best, kind = point, rest.split(" ")[0]
-    return not kind.startswith(SILENT_FILE_SYSTEMS)
-
-
 class _Handler(FileSystemEventHandler):
     """Passes names on. It must not raise: that would end the thread that calls it, and nobody would know."""
 
@@ -171,8 +196,6 @@ class _Handler(FileSystemEventHandler):
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         """Something happened to a name, or to two."""
-        if event.event_type in QUIET:
-            return
         for path in filter(None, (event.src_path, event.dest_path)):
             self._wake(self._site, Path(str(path)).name)
 
@@ -190,19 +213,33 @@ class _Overflow(logging.Handler):
             self._lost()
 
 
+class _Armed(NamedTuple):
+    """One inbox that is watched: the folder as it was then, and the thread that reads its events."""
+
+    path: Path
+    identity: Identity
+    watch: ObservedWatch
+    emitter: EventEmitter
+
+
 class Watch:
     """The events of all inboxes; arms, notices what is dead, and arms again.
 
     Args:
-        wake: called from another thread with a site's name and the name of a file, None for any.
-        lost: called when events were lost.
+        wake: called from another thread with a site's name and the name of a file.
+        lost: called from another thread when events were lost.
+        mounts: what is mounted where.
     """
 
-    def __init__(self, wake: Wake, lost: Callable[[], None]) -> None:
+    def __init__(self, wake: Wake, lost: Callable[[], None], mounts: Mounts | None = None) -> None:
         self._wake = wake
+        self._mounts = mounts or Mounts()
         self._observer: BaseObserver | None = None
-        self._armed: dict[str, tuple[Path, Identity, ObservedWatch]] = {}
-        logging.getLogger("watchdog.observers").addHandler(_Overflow(lost))
+        self._threads: set[threading.Thread] = set()
+        self._armed: dict[str, _Armed] = {}
+        self._doubted: set[str] = set()
+        self._overflow = _Overflow(lost)
+        logging.getLogger(LIBRARY).addHandler(self._overflow)
 
     def arm(self, site: str, path: Path) -> bool:
         """Watch an inbox; whatever was watched for the site before is not any more.
@@ -214,53 +251,76 @@ class Watch:
             OSError: the folder is not there.
         """
         self.disarm(site)
-        identity = _identity_of(path)
-        if not sends_events(path.resolve()):
+        identity, place = _identity_of(path), path.resolve()
+        if not self._mounts.send_events(place):
             return False
         try:
             observer = self._running_observer()
-            watch = observer.schedule(_Handler(site, self._wake), str(path))
+            watch = observer.schedule(_Handler(site, self._wake), str(place), event_filter=EVENTS)
         except OSError as error:
             if isinstance(error, FileNotFoundError):
                 raise
             return False  # the limits of inotify: watches (ENOSPC), instances (EMFILE)
-        self._armed[site] = (path, identity, watch)
+        emitter = next(one for one in observer.emitters if one.watch == watch)
+        self._armed[site] = _Armed(path, identity, watch, emitter)
         return True
 
     def disarm(self, site: str) -> None:
         """Watch a site's inbox no longer."""
-        if site in self._armed:
-            _, _, watch = self._armed.pop(site)
-            if self._observer is not None:
-                try:
-                    self._observer.unschedule(watch)
-                except (KeyError, OSError, RuntimeError):
-                    logging.getLogger("lzsyncd").debug("A dead watch could not be taken back.")
+        self._doubted.discard(site)
+        armed = self._armed.pop(site, None)
+        if armed is not None and self._observer is not None:
+            try:
+                self._observer.unschedule(armed.watch)
+            except (KeyError, OSError, RuntimeError):
+                logging.getLogger("lzsyncd").debug("A dead watch could not be taken back.")
+
+    def renew(self, site: str) -> None:
+        """Watch an inbox anew after mounts have changed.
+
+        A folder that was unmounted and mounted again looks the same, but its watch is gone (inotify(7), IN_UNMOUNT), of
+        which the library says nothing.
+        """
+        if self._mounts.have_changed():
+            self._doubted = set(self._armed)
+        if site in self._doubted:
+            with contextlib.suppress(OSError):  # whoever asks whether all is well hears that it is not
+                self.arm(site, self._armed[site].path)
 
     def is_well(self, site: str) -> bool:
         """Whether events of this inbox still come: threads alive, and the folder is the one that is watched."""
-        if site not in self._armed or self._observer is None or not self._observer.is_alive():
+        armed = self._armed.get(site)
+        if armed is None or not armed.emitter.is_alive() or not all(thread.is_alive() for thread in self._threads):
             return False
-        path, identity, watch = self._armed[site]
-        emitter = next((one for one in self._observer.emitters if one.watch == watch), None)
         try:
-            return emitter is not None and emitter.is_alive() and _identity_of(path) == identity
+            return _identity_of(armed.path) == armed.identity
         except OSError:
             return False
 
     def stop(self) -> None:
         """End all threads."""
-        if self._observer is not None and self._observer.is_alive():
-            self._observer.stop()
-            self._observer.join(5)
-        self._observer = None
+        logging.getLogger(LIBRARY).removeHandler(self._overflow)
+        self._stop_observer()
         self._armed.clear()
 
     def _running_observer(self) -> BaseObserver:
-        if self._observer is None or not self._observer.is_alive():
-            self._observer = Observer()
-            self._observer.start()
+        if self._observer is None or not all(thread.is_alive() for thread in self._threads):
+            self._stop_observer()
+            before = set(threading.enumerate())
+            observer = Observer()
+            observer.start()
+            self._observer, self._threads = observer, set(threading.enumerate()) - before
         return self._observer
+
+    def _stop_observer(self) -> None:
+        """End its threads, and those of all its watches, also where one of them is dead already."""
+        if self._observer is not None:
+            try:
+                self._observer.stop()
+            except (OSError, RuntimeError):
+                logging.getLogger("lzsyncd").debug("A dead observer could not be stopped.")
+            self._observer.join(5)
+        self._observer, self._threads = None, set()
 
 
 def _identity_of(path: Path) -> Identity:

@@ -3,17 +3,23 @@
 A connection of its own, opened and closed again: it finds out by the way whether the database is well.
 """
 
+import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from lzsyncd.config import Site
+from lzsyncd.errors import LzsyncdError
 
 PATIENCE = 2  # seconds; the daemon has other sites to look after
-UNDER_WAY = ("claimed", "checking", "applying", "interrupted", "failed")
+WAITING = ("checked", "held")
+NO_TABLE = "42P01"  # SQLSTATE; SQLite says it in words only
+UNKNOWN = ("unknown", 0, "")  # a folder that a ledger which was restored from a copy does not know
+_RUN = re.compile(r"[0-9A-Za-z-]+")
 
 
 @dataclass(frozen=True)
@@ -26,7 +32,8 @@ class Glance:
         ready: the schema is there; a new site's comes with its first errand.
         since: when the site was first seen.
         slots: claimed slots and when they were due.
-        under_way: runs that are not done with: (id, status, attempt, when the last attempt ended).
+        under_way: runs of which something is left to do, by the spool: (id, status, attempt, when the last attempt
+            ended). Neither those that wait, nor those that failed without leaving anything, as a command's do.
         open_slots: slots that were claimed and not finished.
         waiting: number of checked sets that wait.
         held: ids of held runs.
@@ -49,17 +56,34 @@ def glance(site: Site) -> Glance:
     """Look into the ledger of a site. Never raises for what a database can do."""
     try:
         with _asking(site) as ask:
-            return _look(ask)
+            return _look(site, ask)
     except _Missing:
         return Glance(reachable=True)
-    except (sqlite3.Error, OSError) as error:
-        return Glance(reachable=False, trouble=getattr(error, "sqlite_errorname", "") or type(error).__name__)
+    except LzsyncdError as error:  # the password is not where the configuration says it is
+        return Glance(reachable=False, trouble=str(error).rstrip("."))
     except Exception as error:
-        if not type(error).__module__.startswith("psycopg"):
+        if not isinstance(error, (sqlite3.Error, OSError)) and not type(error).__module__.startswith("psycopg"):
             raise
-        if getattr(error, "sqlstate", "") == "42P01":  # no such table
+        state = getattr(error, "sqlite_errorname", "") or getattr(error, "sqlstate", "") or type(error).__name__
+        if state == NO_TABLE or "no such table" in str(error):
             return Glance(reachable=True)
-        return Glance(reachable=False, trouble=getattr(error, "sqlstate", "") or type(error).__name__)
+        return Glance(reachable=False, trouble=state)
+
+
+def trace(site: Site) -> object:
+    """What is another after anything was written to ledger or spool; None where only a look can tell."""
+    if site.database != "sqlite":
+        return None
+    real = (site.folder / "zone.db").resolve()  # its log is beside the file that a link leads to
+    return tuple(_stat(path) for path in (real, real.with_name(f"{real.name}-wal"), site.folder / "spool"))
+
+
+def _stat(path: Path) -> tuple[int, ...]:
+    try:
+        status = path.stat()
+    except OSError:
+        return ()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 class _Missing(Exception):
@@ -83,36 +107,44 @@ def _asking(site: Site) -> Iterator[Any]:
         yield server.execute
 
 
-def _look(ask: Any) -> Glance:
+def _look(site: Site, ask: Any) -> Glance:
     def rows(query: str) -> Sequence[tuple[Any, ...]]:
         found: Sequence[tuple[Any, ...]] = ask(query).fetchall()
         return found
 
-    try:
-        since = rows("SELECT min(applied) FROM lzsyncd_migration")[0][0]
-    except sqlite3.OperationalError as error:
-        if "no such table" in str(error):
-            return Glance(reachable=True)
-        raise
-    marks = ", ".join(f"'{status}'" for status in UNDER_WAY)
+    since = rows("SELECT min(applied) FROM lzsyncd_migration")[0][0]
+    if since is None:  # whoever makes the schema has only begun
+        return Glance(reachable=True)
     slots = rows("SELECT slot, due_at, finished_at FROM sync_slot ORDER BY due_at DESC LIMIT 50")
-    under_way = rows(
-        "SELECT id, status, attempt, coalesce(finished_at, '') FROM sync_run "
-        f"WHERE kind = 'sync' AND status IN ({marks}) ORDER BY id"
-    )
+    unfinished = rows("SELECT count(*) FROM sync_slot WHERE finished_at IS NULL")
     states = rows("SELECT id, status FROM sync_run WHERE kind = 'sync' AND status IN ('checked', 'held') ORDER BY id")
     good = rows("SELECT max(finished_at) FROM sync_run WHERE kind = 'sync' AND status IN ('applied', 'unchanged')")
     return Glance(
         reachable=True,
-        ready=since is not None,
+        ready=True,
         since=_aware(since),
         slots={str(slot): _aware(due) for slot, due, _ in slots},
-        open_slots=sum(finished is None for _, _, finished in slots),
-        under_way=tuple((str(run), str(status), int(attempt), str(ended)) for run, status, attempt, ended in under_way),
+        open_slots=int(unfinished[0][0]),
+        under_way=tuple(_under_way(site, rows)),
         waiting=sum(status == "checked" for _, status in states),
         held=tuple(str(run) for run, status in states if status == "held"),
         last_good=str(good[0][0] or ""),
     )
+
+
+def _under_way(site: Site, rows: Callable[[str], Sequence[tuple[Any, ...]]]) -> Iterator[tuple[str, str, int, str]]:
+    """What the spool has, by the ledger. Only our own names are put into the query: ids have no quotes."""
+    spool = site.folder / "spool"
+    there = sorted(path.name for path in spool.iterdir() if _RUN.fullmatch(path.name)) if spool.is_dir() else []
+    if not there:
+        return
+    names = ", ".join(f"'{name}'" for name in there)
+    found = rows(f"SELECT id, status, attempt, coalesce(finished_at, '') FROM sync_run WHERE id IN ({names})")
+    known = {str(run): (str(status), int(attempt), str(ended)) for run, status, attempt, ended in found}
+    for name in there:
+        status, attempt, ended = known.get(name, UNKNOWN)
+        if status not in WAITING or not (site.outbox / name).is_dir():
+            yield name, status, attempt, ended
 
 
 def _aware(moment: Any) -> datetime:

@@ -1,7 +1,7 @@
 """The runs of a site: who started, how it ended, with which counts and files."""
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -28,6 +28,7 @@ class Status(StrEnum):
 
 
 UNDER_WAY = (Status.CLAIMED, Status.CHECKING, Status.APPLYING)
+BROKEN_OFF = (Status.FAILED, Status.INTERRUPTED)
 
 
 def iso(moment: datetime) -> str:
@@ -58,15 +59,22 @@ def resume(database: Database, run_id: str, now: str, *, slot: str | None, again
     )
 
 
-def forget_findings(database: Database, run_id: str) -> None:
-    """A set is judged anew: what was said of it is not true any more. Its changes were never kept."""
+def forget_findings(database: Database, run_id: str, elements: Sequence[Element]) -> None:
+    """These elements of a set are judged anew: what was said of them is not true any more. No change was ever kept."""
+    marks = ", ".join("?" * len(elements))
     for table in ("sync_error", "sync_count", "sync_file"):
-        database.run(f"DELETE FROM {table} WHERE run_id = ?", (run_id,))
+        database.run(
+            f"DELETE FROM {table} WHERE run_id = ? AND (element IS NULL OR element IN ({marks}))", (run_id, *elements)
+        )
 
 
 def refund(database: Database, run_id: str) -> None:
     """An attempt that failed for want of a database or disk is none."""
-    database.run("UPDATE sync_run SET attempt = attempt - 1 WHERE id = ? AND attempt > 0", (run_id,))
+    marks = ", ".join("?" * len(UNDER_WAY + BROKEN_OFF))
+    database.run(
+        f"UPDATE sync_run SET attempt = attempt - 1 WHERE id = ? AND attempt > 0 AND status IN ({marks})",
+        (run_id, *UNDER_WAY, *BROKEN_OFF),
+    )
 
 
 def move(database: Database, run_id: str, status: Status) -> None:
@@ -84,20 +92,33 @@ def finish(
     plan_hash: str = "",
     message: str = "",
 ) -> None:
-    """Say how a run ended."""
+    """Say how a run ended.
+
+    A run whose end was committed can't be broken off any more: a signal may come while the commit returns.
+    """
+    can_be = (*UNDER_WAY, *BROKEN_OFF) if status in BROKEN_OFF else tuple(Status)
+    marks = ", ".join("?" * len(can_be))
     database.run(
-        "UPDATE sync_run SET status = ?, finished_at = ?, set_hash = ?, plan_hash = ?, message = ? WHERE id = ?",
-        (status, now, set_hash or None, plan_hash or None, message, run_id),
+        "UPDATE sync_run SET status = ?, finished_at = ?, set_hash = ?, plan_hash = ?, message = ? "
+        f"WHERE id = ? AND status IN ({marks})",
+        (status, now, set_hash or None, plan_hash or None, message, run_id, *can_be),
     )
 
 
 def interrupted(database: Database) -> list[str]:
-    """Mark runs that ended without a word (the caller holds the site's lock); returns their ids."""
+    """Mark runs that ended without a word (the caller holds the site's lock); returns their ids.
+
+    Claiming is no attempt yet: who was ended there has not begun.
+    """
     marks = ", ".join("?" * len(UNDER_WAY))
     found = [str(row[0]) for row in database.rows(f"SELECT id FROM sync_run WHERE status IN ({marks})", UNDER_WAY)]
     for run_id in found:
         message = "The run ended without a word; nothing of it was applied."
-        database.run("UPDATE sync_run SET status = ?, message = ? WHERE id = ?", (Status.INTERRUPTED, message, run_id))
+        database.run(
+            "UPDATE sync_run SET status = ?, message = ?, attempt = attempt - CASE status WHEN ? THEN 1 ELSE 0 END "
+            "WHERE id = ?",
+            (Status.INTERRUPTED, message, Status.CLAIMED, run_id),
+        )
     return found
 
 

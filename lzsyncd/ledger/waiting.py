@@ -1,8 +1,9 @@
 """Sets that came by the inbox and are not done with: which run is next, which goes on, which is too old to matter."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 
-from lzsyncd.feed.elements import Element
+from lzsyncd.feed.elements import MENDED_MARK, Element
 from lzsyncd.ledger.runs import Status
 from lzsyncd.zone.database import Database
 
@@ -16,6 +17,7 @@ class Pending:
         status: where it stands.
         attempt: how often it was begun.
         slot: the slot at which it was to be applied, "" for none.
+        created_at: when its set came.
         finished_at: when the last attempt ended, "" where it did not say so.
     """
 
@@ -23,21 +25,22 @@ class Pending:
     status: Status
     attempt: int
     slot: str
+    created_at: str
     finished_at: str
 
 
 PENDING = (Status.CLAIMED, Status.INTERRUPTED, Status.FAILED, Status.CHECKED, Status.HELD)
+GOOD = (Status.APPLIED, Status.UNCHANGED, Status.CHECKED)
 
 
 def pending(database: Database, statuses: tuple[Status, ...] = PENDING) -> list[Pending]:
     """Runs in these states, in the order of their arrival."""
-    marks = ", ".join("?" * len(statuses))
     found = database.rows(
-        "SELECT id, status, attempt, coalesce(slot, ''), coalesce(finished_at, '') FROM sync_run "
-        f"WHERE kind = 'sync' AND status IN ({marks}) ORDER BY id",
+        "SELECT id, status, attempt, coalesce(slot, ''), created_at, coalesce(finished_at, '') FROM sync_run "
+        f"WHERE kind = 'sync' AND status IN ({_marks(statuses)}) ORDER BY id",
         statuses,
     )
-    return [Pending(run, Status(status), int(attempt), slot, ended) for run, status, attempt, slot, ended in found]
+    return [Pending(run, Status(status), int(attempt), *rest) for run, status, attempt, *rest in found]
 
 
 def claim_slot(database: Database, slot: str, due_at: str, now: str) -> bool:
@@ -50,23 +53,64 @@ def claim_slot(database: Database, slot: str, due_at: str, now: str) -> bool:
     )
 
 
+def claimed_at(database: Database, slot: str) -> str:
+    """When a slot was claimed: what came later is not applied at it."""
+    return str(database.value("SELECT claimed_at FROM sync_slot WHERE slot = ?", (slot,)) or "")
+
+
 def finish_slot(database: Database, slot: str, run_id: str | None, now: str) -> None:
     """A slot is done, and which run was its last."""
-    database.run("UPDATE sync_slot SET run_id = ?, finished_at = ? WHERE slot = ?", (run_id, now, slot))
-
-
-def unfinished_slots(database: Database) -> list[tuple[str, str]]:
-    """Slots that were claimed and not finished, with the time when they were due, oldest first."""
-    found = database.rows("SELECT slot, due_at FROM sync_slot WHERE finished_at IS NULL ORDER BY due_at, slot")
-    return [(str(slot), str(due_at)) for slot, due_at in found]
-
-
-def newest_with(database: Database, element: Element) -> list[tuple[str, str]]:
-    """Runs, newest first, whose set was good and has a file of an element that names everybody it knows."""
-    good = (Status.APPLIED, Status.UNCHANGED, Status.CHECKED)
-    found = database.rows(
-        "SELECT r.id, f.name FROM sync_run r JOIN sync_file f ON f.run_id = r.id WHERE r.kind = 'sync' "
-        f"AND r.status IN ('{good[0]}', '{good[1]}', '{good[2]}') AND f.element = ? AND f.name = ? ORDER BY r.id DESC",
-        (element, element.file_name),
+    database.run(
+        "UPDATE sync_slot SET run_id = coalesce(?, run_id), finished_at = ? WHERE slot = ?", (run_id, now, slot)
     )
-    return [(str(run), str(name)) for run, name in found]
+
+
+def unfinished_slots(database: Database) -> list[str]:
+    """Slots that were claimed and not finished, oldest first."""
+    found = database.rows("SELECT slot FROM sync_slot WHERE finished_at IS NULL ORDER BY due_at, slot")
+    return [str(slot) for (slot,) in found]
+
+
+def attempts_at(database: Database, slot: str) -> int:
+    """How often a run that the slot itself began did not come to its end."""
+    query = """
+        SELECT coalesce(sum(attempt), 0) FROM sync_run
+        WHERE slot = ? AND "trigger" = 'slot' AND status IN ('failed', 'interrupted')
+    """
+    return int(database.value(query, (slot,)))
+
+
+def newest_with(database: Database, element: Element) -> list[tuple[str, str, str]]:
+    """Runs whose set was good and has a file of an element, newest first: (run, status, slot).
+
+    A set that was undone is never applied again by itself; the same bytes delivered again are another set.
+    """
+    found = database.rows(
+        "SELECT r.id, r.status, coalesce(r.slot, '') FROM sync_run r JOIN sync_file f ON f.run_id = r.id "
+        f"WHERE r.kind = 'sync' AND r.status IN ({_marks(GOOD)}) AND f.element = ? AND f.name = ? AND NOT EXISTS ("
+        "SELECT 1 FROM sync_run u JOIN sync_file g ON g.run_id = u.id "
+        "WHERE u.status = 'undone' AND u.id >= r.id AND g.element = f.element AND g.sha256 = f.sha256) "
+        "ORDER BY r.id DESC",
+        (*GOOD, element, element.file_name),
+    )
+    return [(str(run), str(status), str(slot)) for run, status, slot in found]
+
+
+def good_after(database: Database, run_id: str) -> list[frozenset[Element]]:
+    """The elements of every good set that came later than a run; without mended ones, which correct a few records."""
+    found = database.rows(
+        "SELECT r.id, f.element, f.name, f.header FROM sync_run r JOIN sync_file f ON f.run_id = r.id "
+        f"WHERE r.kind = 'sync' AND r.\"trigger\" <> 'slot' AND r.status IN ({_marks(GOOD)}) AND r.id > ?",
+        (*GOOD, run_id),
+    )
+    sets = defaultdict[str, set[Element]](set)
+    mended = set()
+    for run, e, name, header in found:
+        sets[run].add(Element(e))
+        if name != Element(e).file_name or f'"{MENDED_MARK}"' in header.lower():
+            mended.add(run)
+    return [frozenset(elements) for run, elements in sets.items() if run not in mended]
+
+
+def _marks(values: tuple[Status, ...]) -> str:
+    return ", ".join("?" * len(values))

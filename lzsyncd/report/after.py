@@ -1,19 +1,24 @@
 """After the commit: archive, outbox, spool swept. Driven by the ledger, and safe to do again after a kill."""
 
+import os
 import shutil
 from pathlib import Path
 
 from lzsyncd.config import Site
 from lzsyncd.errors import DiskFull, NotPermitted, writing
 from lzsyncd.feed.elements import Element
-from lzsyncd.intake.claim import CLAIMED, Order, order_in
+from lzsyncd.intake.claim import CLAIMED, ORDER, Order, order_in
+from lzsyncd.intake.confirm import is_plain
 from lzsyncd.intake.spool import archive, sync_folder
 from lzsyncd.ledger.queries import summary
 from lzsyncd.ledger.runs import interrupted
 from lzsyncd.report.outbox import write_outbox
 from lzsyncd.zone.database import Database
 
+DONE = ".done"  # how the name of a spool ends that may be removed
 WAITING = ("checked", "held")
+WAITS = "waits.json"  # in the spool of a set that waits in the inbox: what it has
+NOT_READ = ("superseded", "discarded")  # perhaps before anything of it was taken
 SILENT = ("claimed", "checking", "applying", "interrupted", "failed")  # nothing was decided: nothing to tell
 
 
@@ -30,11 +35,12 @@ def after_commit(database: Database, site: Site, run_id: str) -> None:
     if order is not None and told.status in SILENT:
         return  # it goes on later, with what was claimed
     if told.kind == "sync" and told.status not in SILENT and spool.is_dir():
-        files = {Element(file["element"]): spool / file["name"] for file in told.files}
-        files = {e: path for e, path in files.items() if path.is_file()}
+        names = {e: judged.name for e, judged in order.files.items()} if order else {}
+        names |= {Element(file["element"]): file["name"] for file in told.files}
+        files = {e: spool / name for e, name in names.items() if _is_whole(spool, name)}
         waits = told.status in WAITING and (order is not None or not files)
         if not waits:
-            _keep(site, run_id, spool, order, list(files.values()))
+            _keep(site, run_id, spool, [*files.values(), *_uncopied(spool, order, read=told.status not in NOT_READ)])
         with writing(site.outbox):
             write_outbox(database, site, run_id, files)
         if waits:
@@ -43,12 +49,23 @@ def after_commit(database: Database, site: Site, run_id: str) -> None:
         _sweep(spool)
 
 
-def _keep(site: Site, run_id: str, spool: Path, order: Order | None, paths: list[Path]) -> None:
+def _uncopied(spool: Path, order: Order | None, *, read: bool) -> list[Path]:
+    """What is kept as it was claimed: markers, and the files of a set that nobody has read."""
+    judged = () if order is None else order.markers if read else order.names
+    return [path for path in (spool / CLAIMED / one.name for one in judged) if is_plain(path)]
+
+
+def _is_whole(spool: Path, name: str) -> bool:
+    """Whether the copy of a file is one: what is still in `claimed/` could not be taken."""
+    return (spool / name).is_file() and not os.path.lexists(spool / CLAIMED / name)
+
+
+def _keep(site: Site, run_id: str, spool: Path, paths: list[Path]) -> None:
     """Files and markers go to the archive; what could not be taken goes to quarantine as it is."""
-    markers = [spool / CLAIMED / marker.name for marker in order.markers] if order else []
-    with writing(archive_folder(site, run_id)):
-        archive([*paths, *filter(Path.is_file, markers)], archive_folder(site, run_id))
-    left = [path for path in (spool / CLAIMED).glob("*") if path not in markers]
+    if paths:
+        with writing(archive_folder(site, run_id)):
+            archive(paths, archive_folder(site, run_id))
+    left = [path for path in (spool / CLAIMED).glob("*") if path not in paths]
     if left:
         quarantine(site, run_id, left, "This could not be taken; the report of the run says why.")
 
@@ -58,17 +75,33 @@ def quarantine(site: Site, run_id: str, paths: list[Path], reason: str) -> Path:
     folder = site.folder / "quarantine" / run_id
     with writing(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / "REASON.txt").write_text(f"{reason}\n")
         for path in paths:
             path.rename(folder / path.name)
-        (folder / "REASON.txt").write_text(f"{reason}\n")
         sync_folder(folder)
+        sync_folder(folder.parent)
     return folder
+
+
+def put_aside(site: Site, run_id: str, reason: str) -> None:
+    """Put all that came from the inbox, whatever it is, from a run's spool to quarantine; the spool goes.
+
+    Of a file that is still in `claimed/` the copy beside it may be half of one.
+    """
+    spool = site.folder / "spool" / run_id
+    order = order_in(spool)
+    claimed = list((spool / CLAIMED).glob("*"))
+    copies = [spool / judged.name for judged in order.names] if order else []
+    still = {path.name for path in claimed}
+    quarantine(site, run_id, [*claimed, *(p for p in copies if p.name not in still and is_plain(p))], reason)
+    with writing(spool):
+        _sweep(spool)
 
 
 def _sweep(spool: Path) -> None:
     """Remove a run's spool. Renamed first: half a spool would make the next run tell half a story."""
     if spool.is_dir():
-        done = spool.with_name(f".{spool.name}.done")
+        done = spool.with_name(f".{spool.name}{DONE}")
         spool.rename(done)
         shutil.rmtree(done, ignore_errors=True)
 
@@ -93,15 +126,16 @@ def finish_interrupted(database: Database, site: Site) -> None:
     for folder in left:
         if folder.name in known:
             _finish(database, site, folder.name)
-        elif order_in(folder) is not None:  # a ledger that was restored from a copy does not know it
-            quarantine(site, folder.name, [folder / CLAIMED], "The ledger knows nothing of this set.")
-            shutil.rmtree(folder)
+        elif (folder / ORDER).exists() and not folder.name.endswith(DONE):
+            # a ledger that was restored from a copy does not know it
+            put_aside(site, folder.name, "The ledger knows nothing of this set.")
         else:
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def _finish(database: Database, site: Site, run_id: str) -> None:
-    if summary(database, run_id).status in WAITING and (site.outbox / run_id).is_dir():
+    stays = any((site.folder / "spool" / run_id / name).exists() for name in (ORDER, WAITS))
+    if stays and summary(database, run_id).status in WAITING and (site.outbox / run_id).is_dir():
         return  # it waits, and was told of
     try:
         after_commit(database, site, run_id)

@@ -6,14 +6,14 @@ from typing import Any
 
 from structlog.stdlib import BoundLogger
 
-from lzsyncd.errors import NoSet, TryAgain, Unfinished, Usage
+from lzsyncd.errors import Interrupted, NoSet, TryAgain, Unfinished, Usage
 from lzsyncd.ledger.queries import CodeCount, RunSummary, code_counts, summary
 from lzsyncd.ledger.runs import Status
 from lzsyncd.sync.run import Result, describe, translate
 from lzsyncd.zone.database import Database
 
 NANOSECONDS = 1_000_000_000
-EXPECTED = (Usage, NoSet, TryAgain)
+EXPECTED = (Usage, NoSet, TryAgain, Interrupted)
 OUTCOMES = {"rejected": "failure", "held": "unknown"}
 PLANNED = {"created": "create", "updated": "update", "unchanged": "unchanged", "revived": "revive", "removed": "remove"}
 

@@ -5,9 +5,8 @@ One loop. Events, signals and children wake it; what to do follows from listings
 
 import os
 import signal
-import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from time import monotonic
 from types import FrameType
@@ -16,7 +15,11 @@ from schedule import Scheduler
 
 from lzsyncd import __version__, logs
 from lzsyncd.config import Config, ConfigError
+from lzsyncd.errors import ExitCode
+from lzsyncd.intake.touches import Touches
 from lzsyncd.intake.watch import Watch
+from lzsyncd.service.bell import Bell
+from lzsyncd.service.errand import Errand
 from lzsyncd.service.health import Health, sites_of
 from lzsyncd.service.instance import Instance
 from lzsyncd.service.notify import Systemd
@@ -25,6 +28,7 @@ from lzsyncd.service.worker import Worker
 
 TICK = 1.0  # seconds at most between two looks at clock and children
 LEDGER_EVERY = 60  # seconds between two looks into each ledger; also after every errand
+START = 30.0  # seconds for which systemd is asked to wait on, site by site: a database that is away takes its time
 DRAIN = 90.0  # seconds in which children may end after SIGTERM; the unit gives 120
 
 
@@ -39,16 +43,17 @@ class Daemon:
 
     def __init__(self, config: Config, read_again: Callable[[], Config], *, pretty: bool) -> None:
         self.config, self._read_again, self._pretty = config, read_again, pretty
-        self._wake, self._signals = threading.Event(), deque[int]()
-        self._touched: deque[tuple[str, str | None]] = deque(maxlen=10_000)
+        self._bell, self._signals = Bell(), deque[int]()
+        self._touches = Touches()
         self.watch = Watch(self._on_event, self._on_lost_events)
         self.charges = {name: Charge(site, self.watch) for name, site in config.sites.items()}
         self.workers: dict[str, Worker] = {}
         self.systemd, self.health = Systemd(), Health(self)
-        self._turns = deque(self.charges)
+        self._turns, self._unread = deque(self.charges), deque[str]()
         self._ticker = Scheduler()
         self._config_note = ""
         self._published: object = None
+        self._has_news, self._published_at = False, 0.0
 
     # -- arm
 
@@ -57,18 +62,26 @@ class Daemon:
         with Instance(self.config.daemon.runtime_dir) as self._instance:
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
                 signal.signal(number, self._on_signal)
+            signal.signal(signal.SIGCHLD, lambda *_: None)  # that it has a handler wakes the loop
             signal.signal(signal.SIGIO, signal.SIG_IGN)  # a writer opened a file of which we held a lease
-            self._ticker.every(LEDGER_EVERY).seconds.do(self._each, Charge.read_ledger)
-            self._each(Charge.read_ledger)
-            self._each(Charge.look)
-            self.health.excuse_all()
-            self._say("info", f"lzsyncd {__version__} is ready for {sites_of(len(self.charges))}.", "daemon_started")
+            self._bell.ring_at_signals()
+            self._ticker.every(LEDGER_EVERY).seconds.do(self._ask_for_ledgers)
+            self._meet(self.charges.values())
+            self._say("info", f"lzsyncd {__version__} is ready: {sites_of(len(self.charges))}.", "daemon_started")
             self.systemd.ready(self.health.status())
             self._publish()
             while self._turn():
-                self._wake.wait(self._pause())
-                self._wake.clear()
+                self._bell.wait(self._pause())
             self._drain()
+
+    def _meet(self, charges: Iterable[Charge]) -> None:
+        """Look at sites that are new, or have another configuration."""
+        for charge in charges:
+            self.systemd.wait_on(START)
+            charge.read_ledger()
+            if charge.site.name not in self.workers:
+                charge.look()
+            self.health.excuse(charge)
 
     # -- loop
 
@@ -79,21 +92,21 @@ class Daemon:
             if number in (signal.SIGTERM, signal.SIGINT):
                 return False
             self._reload() if number == signal.SIGHUP else self._scan_all()
-        while self._touched:
-            site, name = self._touched.popleft()
-            if site in self.charges:
-                self.charges[site].touched(name)
+        for name in self._touches.fresh(self.charges):
+            if name in self.charges:
+                self.charges[name].stirred()
         news = self._reap()
-        now = monotonic()
-        for charge in self.charges.values():
-            if charge.site.name not in self.workers and charge.scan_at <= now:
-                charge.look()
-                news = True
-            charge.read_clock(datetime.now(UTC))
+        now, wall = monotonic(), datetime.now(UTC)
+        for name, charge in self.charges.items():
+            if charge.scan_at <= now and name not in self.workers:
+                news = charge.look(self._touches.take(name)) or news
+            charge.read_clock(wall)
         news = self._hire() or news
         self._ticker.run_pending()
+        news = self._read_ledgers() or news
         self.health.feed()
-        if news:
+        self._has_news |= news
+        if self._has_news and now >= self._published_at + TICK:
             self._publish()
         return True
 
@@ -112,7 +125,7 @@ class Daemon:
             if code is not None:
                 del self.workers[name]
                 if name in self.charges:
-                    self.charges[name].ended(code)
+                    self.charges[name].ended(code, worker.errand)
         return len(self.workers) < before
 
     def _hire(self) -> bool:
@@ -127,19 +140,36 @@ class Daemon:
                 continue
             errand = self.charges[name].errand(self.config.log.level, pretty=self._pretty)
             if errand is not None:
-                self.workers[name] = Worker(errand)
-                self.charges[name].began()
+                self._send_out(name, errand)
         return len(self.workers) > before
 
-    def _each(self, do: Callable[[Charge], None]) -> None:
-        for charge in self.charges.values():
-            do(charge)
+    def _send_out(self, name: str, errand: Errand) -> None:
+        try:
+            self.workers[name] = Worker(errand)
+        except OSError as error:  # no memory, too many processes: later there may be room
+            self._say("error", f"The work for {name} could not be begun: {error.strerror}.", "worker_failed")
+            self.charges[name].ended(ExitCode.FAILED, errand)
+        else:
+            self.charges[name].began()
+
+    def _ask_for_ledgers(self) -> None:
+        self._unread.extend(name for name in self.charges if name not in self._unread)
+
+    def _read_ledgers(self) -> bool:
+        """Look into ledgers whose turn it is, as far as there is time; whether there was any."""
+        until, before = monotonic() + TICK, len(self._unread)
+        while self._unread and monotonic() < until:
+            if charge := self.charges.get(self._unread.popleft()):
+                charge.check_ledger()
+        return len(self._unread) < before
 
     def _scan_all(self) -> None:
-        self._each(Charge.look_soon)
+        for charge in self.charges.values():
+            charge.look_soon()
 
     def _publish(self) -> None:
         """What `lzsyncd status` and `systemctl status` show, where it changed."""
+        self._has_news, self._published_at = False, monotonic()
         report, line = self.health.report(), f"{self._config_note}{self.health.status()}"
         if (report, line) != self._published:
             self._published = report, line
@@ -159,23 +189,29 @@ class Daemon:
             config = self._read_again()
         except ConfigError as error:
             self._config_note = "configuration rejected, the old one runs; "
-            text = f"The new configuration was rejected, the old one runs on. {len(error.problems)} problems."
+            number = len(error.problems)
+            found = "1 problem" if number == 1 else f"{number} problems"
+            text = f"The new configuration was rejected, the old one runs on: {found}, told by lzsyncd check-config."
             self._say("error", text, "config_rejected")
         else:
             self._take_over(config)
+        self._has_news = True
         self.systemd.ready(f"{self._config_note}{self.health.status()}")
 
     def _take_over(self, config: Config) -> None:
         for name in self.charges.keys() - config.sites.keys():
             self.watch.disarm(name)
             del self.charges[name]
-        for name, site in config.sites.items():
+        other = [name for name, site in config.sites.items() if site != self.config.sites.get(name)]
+        for name in other:
             if name in self.charges:
-                self.charges[name].reconfigured(site)
+                self.charges[name].reconfigured(config.sites[name])
             else:
-                self.charges[name] = Charge(site, self.watch)
-                self.charges[name].read_ledger()
-        self.config, self._turns, self._config_note = config, deque(self.charges), ""
+                self.charges[name] = Charge(config.sites[name], self.watch)
+        self._meet(self.charges[name] for name in other)
+        has_moved = config.daemon.runtime_dir != self._instance.folder
+        self._config_note = "runtime_dir has changed, which takes a restart; " if has_moved else ""
+        self.config, self._turns = config, deque(self.charges)
         logs.set_level(config.log.level)
         self._say("info", "The configuration was reloaded.", "config_reloaded")
 
@@ -188,27 +224,29 @@ class Daemon:
         until = monotonic() + DRAIN
         for worker in self.workers.values():
             worker.stop()
-        while self.workers and monotonic() < until and signal.SIGTERM not in self._signals:
+        while self.workers and monotonic() < until and not self._told_again():
             self._reap()
-            self._wake.wait(0.05)
+            self._bell.wait(TICK)
         for worker in self.workers.values():
             worker.kill()
             worker.ended()
         self.watch.stop()
 
+    def _told_again(self) -> bool:
+        return bool({signal.SIGTERM, signal.SIGINT} & set(self._signals))
+
     # -- called from other threads, and by signals: they note, and wake
 
-    def _on_event(self, site: str, name: str | None) -> None:
-        self._touched.append((site, name))
-        self._wake.set()
+    def _on_event(self, site: str, name: str) -> None:
+        if self._touches.note(site, name):
+            self._bell.ring()
 
     def _on_lost_events(self) -> None:
-        for name in tuple(self.charges):
-            self._on_event(name, None)
+        self._touches.note_lost()
+        self._bell.ring()
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         self._signals.append(number)
-        self._wake.set()
 
 
 def serve(config: Config, read_again: Callable[[], Config], *, pretty: bool) -> None:

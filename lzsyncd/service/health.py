@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lzsyncd.service.daemon import Daemon
+    from lzsyncd.service.sites import Charge
 
 PATIENCE = 20.0  # seconds for which something may be wrong before the watchdog hears of it
 SHOWN = 200  # characters of the status line
@@ -25,9 +26,9 @@ class Health:
         self._excused: set[tuple[str, str]] = set()
         self._fed_at = 0.0
 
-    def excuse_all(self) -> None:
-        """What is wrong now was wrong before: a restart does not mend it."""
-        self._excused = set(self._wrong())
+    def excuse(self, charge: "Charge") -> None:
+        """What is wrong with a site when it is first seen was wrong before: a restart does not mend it."""
+        self._excused |= set(_wrong_with(charge))
 
     def is_well(self) -> bool:
         """Whether nothing has been wrong for longer than may be."""
@@ -46,8 +47,7 @@ class Health:
     def _wrong(self) -> list[tuple[str, str]]:
         """What is wrong: (site, inbox | database | observer | worker)."""
         now = monotonic()
-        found = [(name, what) for name, charge in self._daemon.charges.items() for what in charge.trouble]
-        found += [(name, "observer") for name, charge in self._daemon.charges.items() if not charge.is_watched]
+        found = [fault for charge in self._daemon.charges.values() for fault in _wrong_with(charge)]
         return found + [(name, "worker") for name, worker in self._daemon.workers.items() if worker.overdue(now)]
 
     def status(self) -> str:
@@ -78,6 +78,11 @@ class Health:
                 "next_slot": {"name": slot.name, "due_at": slot.due_at.isoformat()},
             }
         return {"status": self.status(), "sites": sites}
+
+
+def _wrong_with(charge: "Charge") -> list[tuple[str, str]]:
+    found = [*charge.trouble, *(() if charge.is_watched else ("observer",))]
+    return [(charge.site.name, what) for what in found]
 
 
 def sites_of(number: int) -> str:

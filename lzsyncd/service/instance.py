@@ -4,12 +4,14 @@ import contextlib
 import fcntl
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any, Self
 
 from lzsyncd.errors import TryAgain, writing
 
 LOCK, STATUS = "lock", "status.json"
+PAUSES = (0.02, 0.1, 0.3, 0.0)  # seconds
 
 
 class Instance:
@@ -24,33 +26,40 @@ class Instance:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._last = ""
+        self.folder = folder
 
     def __enter__(self) -> Self:
-        with writing(self._folder):
-            self._folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-            self._handle = os.open(self._folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        with writing(self.folder):
+            self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+            self._handle = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        if not _locked(self._handle):
             os.close(self._handle)
-            raise TryAgain(f"Another lzsyncd runs: it holds {self._folder / LOCK}.") from None
+            raise TryAgain(f"Another lzsyncd runs: it holds {self.folder / LOCK}.")
         return self
 
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(FileNotFoundError):
-            (self._folder / STATUS).unlink()
+            (self.folder / STATUS).unlink()
         os.close(self._handle)
 
     def publish(self, report: dict[str, Any]) -> None:
         """Say what the daemon knows; whoever reads never sees half of it."""
         text = json.dumps(report, ensure_ascii=False)
-        partial = self._folder / f".{STATUS}"
+        partial = self.folder / f".{STATUS}"
         with contextlib.suppress(OSError):  # a full memory file system must not end the daemon
             partial.write_text(text)
             partial.chmod(0o644)
-            partial.rename(self._folder / STATUS)
+            partial.rename(self.folder / STATUS)
+
+
+def _locked(handle: int) -> bool:
+    """Lock a file for ourselves. Whoever asks whether a daemon runs holds it for a moment: hence more than one try."""
+    for pause in PAUSES:
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        time.sleep(pause)
+    return False
 
 
 def published(folder: Path) -> dict[str, Any] | None:

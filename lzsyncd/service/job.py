@@ -76,12 +76,20 @@ def _told(log: BoundLogger, error: Exception) -> ExitCode:
     return ExitCode.FAILED
 
 
+class Stopped(Interrupted, KeyboardInterrupt):
+    """The daemon asked us to end. Psycopg ends a query for the likes of this only; else its connection is lost."""
+
+
+class TimeIsUp(TookTooLong, KeyboardInterrupt):
+    """A run went on for too long."""
+
+
 def _stop(_signal: int, _frame: FrameType | None) -> None:
-    raise Interrupted("The run was interrupted and rolled back; it goes on later.")
+    raise Stopped("The run was interrupted and rolled back; it goes on later.")
 
 
 def _time_is_up(_signal: int, _frame: FrameType | None) -> None:
-    raise TookTooLong("The run took longer than run_timeout allows; it was rolled back.")
+    raise TimeIsUp("The run took longer than run_timeout allows; it was rolled back.")
 
 
 @contextlib.contextmanager

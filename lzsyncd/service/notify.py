@@ -21,6 +21,10 @@ class Systemd:
         """The service works; also after a reload."""
         self._send("READY=1", _status(status))
 
+    def wait_on(self, seconds: float) -> None:
+        """The start, or what else systemd waits for, goes on: it is not to give up for so long."""
+        self._send(f"EXTEND_TIMEOUT_USEC={seconds * 1_000_000:.0f}")
+
     def reloading(self) -> None:
         """A reload has begun; `ready` ends it."""
         self._send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")

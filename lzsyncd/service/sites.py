@@ -11,13 +11,17 @@ from lzsyncd.intake.candidate import Entry
 from lzsyncd.intake.claim import refuse_other_file_system
 from lzsyncd.intake.orders import files_of, order_of, rules_of
 from lzsyncd.intake.settle import Settler, Verdict
+from lzsyncd.intake.touches import Touched
 from lzsyncd.intake.watch import Inbox, Watch
-from lzsyncd.ledger.glance import Glance, glance
+from lzsyncd.ledger.glance import Glance, glance, trace
 from lzsyncd.service.errand import Errand
 from lzsyncd.service.slots import Slot
 
 RESCAN = 30.0  # seconds
 POLL = 5.0  # seconds, where no events come
+GLIMPSE = 0.5  # seconds between two looks at least, while events come
+LATE = 0.01  # seconds after the moment at which time alone changes the verdict
+TRUST = 900.0  # seconds for which a ledger that nobody wrote to is not looked into: a look costs a millisecond
 PAUSES = (5.0, 15.0, 60.0, 300.0)  # seconds before the next errand after one, two, … that failed
 NOTHING = Verdict((), None, False, (), (), (), (), (), None)
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -47,9 +51,14 @@ class Charge:
     scan_at: float = 0.0
     not_before: float = 0.0
     _failures: int = 0
+    _looked_at: float = 0.0
     _polled: bool = False
+    _arm_at: float = 0.0
+    _trace: object = None
+    _trusted_until: float = 0.0
     _since: datetime | None = None
     _next_at: datetime = LONG_AGO
+    _hold_is_new: bool = False
     _told: set[str] = field(default_factory=set)
     _due: list[Slot] = field(default_factory=list)
     _new: bool = True
@@ -63,6 +72,7 @@ class Charge:
         if site.inbox != self.site.inbox:
             self.inbox, self.settler = Inbox(site.inbox), Settler(rules_of(site))
             self.watch.disarm(site.name)
+            self._new, self._polled = True, False
         if site.timetable != self.site.timetable:
             self._next_at = self._since = datetime.now(
                 UTC
@@ -71,11 +81,9 @@ class Charge:
 
     # -- looking
 
-    def touched(self, name: str | None) -> None:
-        """Something happened in the inbox."""
-        now = monotonic()
-        self.settler.touched(name, now)
-        self.scan_at = min(self.scan_at, now)
+    def stirred(self) -> None:
+        """Something happens in the inbox: look, but not at each of a thousand events."""
+        self.scan_at = min(self.scan_at, max(monotonic(), self._looked_at + GLIMPSE))
 
     def look_soon(self) -> None:
         """Somebody asks for a look now."""
@@ -86,37 +94,62 @@ class Charge:
         """Whether changes are noticed: by events, or because it is polled."""
         return self._polled or "inbox" in self.trouble or self.watch.is_well(self.site.name)
 
-    def look(self) -> None:
-        """Look at the inbox; arm it where it is not."""
-        now = monotonic()
+    def look(self, touched: Touched | None = None) -> bool:
+        """Look at the inbox; arm it where it is not.
+
+        Args:
+            touched: the names of which events have told, None for any, and when.
+
+        Returns:
+            Whether there is anything new to show.
+        """
+        now, before = monotonic(), self._shown()
+        for name, moment in (touched or {}).items():
+            self.settler.touched(name, moment)
         try:
-            if not self._polled and not self.watch.is_well(self.site.name):
-                self._arm()
+            self._keep_armed(now)
             self.verdict = self._judge(self.inbox.entries(), now)
             if self.verdict.peek:
                 self.inbox.peek(self.verdict.peek)
                 self.verdict = self._judge(self.inbox.entries(), now)
+            self._hold_is_new = self.verdict.held is not None and (self.verdict.held_is_new or self._hold_is_new)
         except (OSError, LzsyncdError) as error:
             said = str(error) if isinstance(error, LzsyncdError) else f"The inbox can't be read: {error.strerror}."
+            self.verdict = NOTHING
             self.wrong("inbox", said)
         else:
             self.wrong("inbox", "")
             self._tell_what_lasts()
-        wait = POLL if self._polled else RESCAN
-        self.scan_at = now + min(wait, *(t + 0.05 for t in (self.verdict.look_again,) if t is not None), wait)
+        self._looked_at, self.scan_at = now, _next(POLL if self._polled else RESCAN, now)
+        if self.verdict.look_again is not None:
+            self.scan_at = min(self.scan_at, now + self.verdict.look_again + LATE)
+        return self._shown() != before
+
+    def _shown(self) -> object:
+        said = self.verdict
+        return said.waiting, said.overdue, said.near_misses, said.ignored, len(said.ready), tuple(self.trouble.values())
 
     def _judge(self, entries: list[Entry], now: float) -> Verdict:
         return self.settler.look(entries, now, datetime.now(self.site.timezone))
 
-    def _arm(self) -> None:
+    def _keep_armed(self, now: float) -> None:
+        """Arm what is not armed; where no events could be had, perhaps they can be had now."""
+        if self._polled and now < self._arm_at:
+            return
+        self.watch.renew(self.site.name)
+        if self.watch.is_well(self.site.name):
+            return
         refuse_other_file_system(self.site.inbox, self.site.folder / "spool")
         armed = self.watch.arm(self.site.name, self.site.inbox)
-        self._polled = not armed
+        if not (self._new if armed else self._polled):
+            self._tell_how(armed=armed, now=now)
+        self._new, self._polled, self._arm_at = False, not armed, now + RESCAN
+
+    def _tell_how(self, *, armed: bool, now: float) -> None:
+        """The inbox is watched in another way than before: what happened meanwhile is not known."""
         how = "watched" if armed else f"looked at every {POLL:.0f} seconds: no events can be had there"
-        if not self._new or not armed:
-            self._log.warning(f"The inbox is now {how}.", **{"event.action": "inbox_armed"})
-        self._new = False
-        self.settler.touched(None, monotonic())
+        self._log.warning(f"The inbox is now {how}.", **{"event.action": "inbox_armed"})
+        self.settler.touched(None, now)
 
     def _tell_what_lasts(self) -> None:
         for text in self.verdict.overdue:
@@ -124,8 +157,15 @@ class Charge:
                 self._log.warning(text, **{"event.action": "set_overdue"})
         self._told = set(self.verdict.overdue)
 
+    def check_ledger(self) -> None:
+        """Look into the ledger, unless it was well not long ago and nothing was written to it since."""
+        if not self.seen.reachable or monotonic() >= self._trusted_until or trace(self.site) != self._trace:
+            self.read_ledger()
+
     def read_ledger(self) -> None:
         """Look into the ledger."""
+        self._trace = trace(self.site)
+        self._trusted_until = 0.0 if self._trace is None else monotonic() + TRUST
         self.seen = glance(self.site)
         self.wrong("database", "" if self.seen.reachable else f"The database does not answer ({self.seen.trouble}).")
         if self._since is None and self.seen.reachable:
@@ -165,7 +205,7 @@ class Charge:
             return None
         orders = tuple(order_of(delivery) for delivery in self.verdict.ready)
         held = None
-        if self.verdict.held is not None and self.verdict.held_is_new:
+        if self.verdict.held is not None and self._hold_is_new:
             held = (files_of(self.verdict.held), self.verdict.held.missing)
         if not (orders or self._due or held or self._goes_on()):
             return None
@@ -178,21 +218,31 @@ class Charge:
     def began(self) -> None:
         """A child has taken the errand: what it was told of is not told of again."""
         self._due.clear()
-        self.verdict = NOTHING
+        self.verdict, self._hold_is_new = NOTHING, False
 
-    def ended(self, code: int) -> None:
-        """A child has ended; a failure makes the next one wait."""
+    def ended(self, code: int, errand: Errand) -> None:
+        """A child has ended; after a failure the next one waits, and gets what this one may not have come to."""
         self._failures = self._failures + 1 if code else 0
         pause = PAUSES[min(self._failures, len(PAUSES)) - 1] if code else 0.0
         self.not_before = monotonic() + pause
         self.scan_at = 0.0
         self.read_ledger()
+        if code:
+            again = [slot for slot in errand.slots if slot.name not in self.seen.slots]
+            self._due = again + [slot for slot in self._due if slot not in again]
+            self._hold_is_new = errand.held is not None
         if code < 0:
-            self._log.error(f"The process that worked for the site was ended by signal {-code}.")
+            text = f"The process that worked for the site was ended by signal {-code}."
+            self._log.error(text, **{"event.action": "worker_killed"})
 
     def next_slot(self, now: datetime) -> Slot:
         """The next slot that is not claimed."""
         return self.site.timetable.next(now, self.seen.slots)
+
+
+def _next(every: float, now: float) -> float:
+    """When all sites have their next look: together, so that the loop is not woken once for each."""
+    return (now // every + 1) * every
 
 
 def _is_due(run: tuple[str, str, int, str]) -> bool:
@@ -200,4 +250,4 @@ def _is_due(run: tuple[str, str, int, str]) -> bool:
     if status != "failed" or not ended:
         return True
     waited = (datetime.now(UTC) - datetime.fromisoformat(ended)).total_seconds()
-    return waited >= RETRY[min(attempt, len(RETRY)) - 1]
+    return waited >= RETRY[min(max(attempt, 1), len(RETRY)) - 1]

@@ -1,37 +1,38 @@
 """What becomes of sets that come by the inbox: claimed, checked, waiting, applied, or put aside (LIFECYCLE).
 
 All of it is driven by the ledger and the spool, so that whoever holds the site's lock next can go on where a killed
-process stopped. A failure of one set is told and does not keep the next from its turn.
+process stopped. A failure of one set is told and does not keep the next from its turn; but what came behind a set that
+is held, or is tried again, and is about the same elements, stays behind it.
 """
 
-import gzip
 import json
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from lzsyncd.checks.catalogue import Finding
 from lzsyncd.config import Site
-from lzsyncd.errors import DiskFull, Interrupted, NotPermitted, TryAgain, Unfinished
+from lzsyncd.errors import DiskFull, Interrupted, NotPermitted, TryAgain, Unfinished, writing
 from lzsyncd.feed.elements import Element
 from lzsyncd.intake.claim import Judged, NotAsJudged, Order, claim, order_in, still_there
-from lzsyncd.intake.sets import FileSet
 from lzsyncd.ledger import runs, waiting
 from lzsyncd.ledger.runs import Status, iso
 from lzsyncd.ledger.waiting import Pending
-from lzsyncd.report.after import after_commit, archive_folder, finish_interrupted, quarantine
+from lzsyncd.report.after import WAITS, after_commit, finish_interrupted, put_aside
 from lzsyncd.report.events import RunLog
+from lzsyncd.report.outbox import write_outbox
 from lzsyncd.service.slots import Slot
+from lzsyncd.sync.newest import newest_file
 from lzsyncd.sync.run import Options, Result, Run, translate
 from lzsyncd.zone.database import Database
 
 ATTEMPTS = 3
 BACKOFF = (timedelta(minutes=1), timedelta(minutes=10))  # after the first and second failure
-WAITS = "waits.json"
 NOT_THE_SETS_FAULT = (TryAgain, Interrupted, DiskFull, NotPermitted)
+DONE = (Status.APPLIED, Status.UNCHANGED, Status.CHECKED)
 
 
 @dataclass
@@ -46,7 +47,7 @@ class Arrivals:
         limit: makes a block that raises when it takes longer than so many seconds.
 
     Attributes:
-        results: of the runs that came to an end, in their order.
+        results: of the runs that came to an end, in their order; the last of each.
         failed: a set could not be gone on with; there will be another attempt, or it was put aside.
     """
 
@@ -63,19 +64,23 @@ class Arrivals:
     def recover(self) -> None:
         """Finish, or try again, what earlier processes left; put aside what failed too often."""
         finish_interrupted(self.database, self.site)
-        for run in waiting.pending(self.database, (Status.CLAIMED, Status.INTERRUPTED, Status.FAILED)):
+        self._end_pointless()
+        slots = waiting.unfinished_slots(self.database)
+        for run in waiting.pending(self.database, (Status.INTERRUPTED, Status.FAILED)):
             order = order_in(self._spool(run.run))
             if order is None or not self._is_due(run):
                 continue
-            if run.attempt >= ATTEMPTS and run.status is not Status.CLAIMED:
+            slots += [run.slot] if run.slot else []
+            if run.attempt >= ATTEMPTS:
                 self._put_aside(run.run)
                 continue
             claim(self.site.inbox, self._spool(run.run), order)
-            begun = run.status is not Status.CLAIMED
-            apply = bool(run.slot) or self.site.apply == "on-arrival"
-            self._go_on(run.run, order, apply=apply, slot=run.slot or None, again=begun)
-        for name, _ in waiting.unfinished_slots(self.database):
+            apply = bool(run.slot) or self._at_once
+            self._go_on(run.run, order, apply=apply, slot=run.slot or None, again=True)
+        for name in dict.fromkeys(slots):  # what came behind has its turn, too
             self._apply_waiting(name, self._elements_of(name))
+        if self._at_once:
+            self.apply_waiting()
 
     def arrive(self, order: Order, *, trigger: str = "arrival", apply: bool | None = None) -> None:
         """Claim a set and check it; apply it where the site does so on arrival (or `apply` says so).
@@ -88,7 +93,12 @@ class Arrivals:
         runs.start(self.database, run_id, kind="sync", trigger=trigger, now=self._now())
         claim(self.site.inbox, self._spool(run_id), order)
         self.log.claimed(run_id)
-        self._go_on(run_id, order, apply=self.site.apply == "on-arrival" if apply is None else apply)
+        self._end_pointless()
+        at_once = self._at_once if apply is None else apply
+        told_first = self._by_itself and bool(self._scheduled & set(order.files)) and not order.mended
+        self._go_on(run_id, order, apply=at_once and not told_first)
+        if at_once:
+            self.apply_waiting()
 
     def run_slot(self, slot: Slot) -> None:
         """Apply what waits, in order; whoever claims the slot second does nothing."""
@@ -98,16 +108,18 @@ class Arrivals:
     def hold_incomplete(self, files: dict[Element, Judged], missing: Sequence[Element]) -> None:
         """Tell of a set that stays in the inbox until its missing files come; the same files are told of once."""
         waits = {str(e): list(judged) for e, judged in files.items()}
-        for run in waiting.pending(self.database, (Status.HELD,)):
-            if self._waits(run.run) == waits:
-                return
-            if self._waits(run.run) is not None:
-                self._end(run.run, Status.SUPERSEDED)
+        held = {run.run: self._waits(run.run) for run in waiting.pending(self.database, (Status.HELD,))}
+        if waits in held.values():
+            return
+        for run_id, other in held.items():
+            if other is not None:
+                self._end(run_id, Status.SUPERSEDED)
         run_id = runs.new_run_id(self.options.clock())
         runs.start(self.database, run_id, kind="sync", trigger="arrival", now=self._now())
         spool = self._spool(run_id)
-        spool.mkdir(mode=0o700, parents=True)
-        (spool / WAITS).write_text(json.dumps(waits))
+        with writing(spool):
+            spool.mkdir(mode=0o700, parents=True)
+            (spool / WAITS).write_text(json.dumps(waits))
         names = " and ".join(e.file_name for e in missing)
         verb = "is" if len(missing) == 1 else "are"
         message = f'{names} {verb} missing. Deliver what is missing, or set incomplete = "sync".'
@@ -125,26 +137,31 @@ class Arrivals:
     def _go_on(
         self, run_id: str, order: Order, *, apply: bool, slot: str | None = None, again: bool = False
     ) -> Result | None:
-        only = self._own_elements(slot)
-        options = replace(self.options, apply=apply, only=only if apply else None)
+        apply = apply and not self._is_behind(run_id, set(order.files))
+        only = self._only(order, slot) if apply else None
         runs.resume(self.database, run_id, self._now(), slot=slot, again=again)
-        self.log.started(run_id)
+        run = Run(self.database, self.site, run_id, replace(self.options, apply=apply, only=only))
+        return self._done(run, lambda: run.go_on(order))
+
+    def _done(self, run: Run, doing: Callable[[], Result]) -> Result | None:
+        """Do it and tell how it ended; None when it failed and the next set has its turn."""
+        self.log.started(run.run_id)
         try:
             with self.limit(self.site.run_timeout):
-                result = Run(self.database, self.site, run_id, options).go_on(order)
+                result = doing()
         except Unfinished:
             raise
         except Exception as error:
-            self.log.failed(run_id, error)
+            self.log.failed(run.run_id, error)
             if isinstance(translate(error), NOT_THE_SETS_FAULT):
-                self._refund(run_id)
+                self._refund(run.run_id)
                 raise
-            self.failed = True  # it is tried again later; the next set has its turn
+            self.failed = True
             return None
-        self.results.append(result)
+        self.results = [*(other for other in self.results if other.run != run.run_id), result]
         self.log.finished(self.database, result)
-        if result.status in (Status.APPLIED, Status.UNCHANGED, Status.CHECKED):
-            self._supersede(run_id, order)
+        if result.status in DONE:
+            self._end_pointless()
         return result
 
     def _refund(self, run_id: str) -> None:
@@ -155,22 +172,37 @@ class Arrivals:
                 raise
 
     def _put_aside(self, run_id: str) -> None:
-        spool = self._spool(run_id)
         reason = f"Run {run_id} failed {ATTEMPTS} times; the log says why. To try again, put the files into the inbox."
-        claimed = [path for path in (spool / "claimed").glob("*") if path.is_file()]
-        quarantine(self.site, run_id, [*claimed, *(path for path in spool.glob("*.csv") if path.is_file())], reason)
         runs.finish(self.database, run_id, Status.FAILED, self._now(), message=reason)
-        shutil.rmtree(spool)
+        with writing(self.site.outbox):
+            write_outbox(self.database, self.site, run_id, {})
+        put_aside(self.site, run_id, reason)
         self.log.put_aside(run_id, reason)
+        self.failed = True
 
-    def _supersede(self, run_id: str, order: Order) -> None:
-        """A good new set that names everybody makes what waited before it for the same elements pointless."""
-        if order.mended or not all(self.site.element(e).contains_all_records for e in order.files):
-            return
-        for run in waiting.pending(self.database, (Status.CHECKED, Status.HELD)):
-            older = self._elements_that_wait(run.run)
-            if run.run < run_id and older and older <= set(order.files):
+    def _end_pointless(self) -> None:
+        """End what a good newer set that names everybody has superseded, and holds whose files are gone."""
+        for run in waiting.pending(self.database):
+            theirs = self._elements_that_wait(run.run)
+            newer = waiting.good_after(self.database, run.run) if theirs else []
+            if any(theirs <= elements and self._names_everybody(elements) for elements in newer) or self._is_gone(run):
                 self._end(run.run, Status.SUPERSEDED)
+
+    def _names_everybody(self, elements: frozenset[Element]) -> bool:
+        return all(self.site.element(e).contains_all_records for e in elements)
+
+    def _is_gone(self, run: Pending) -> bool:
+        """Whether a file of a set that waits in the inbox was taken away, replaced, or claimed with the missing one."""
+        waits = self._waits(run.run) if run.status is Status.HELD else None
+        if waits is None:
+            return False
+        try:
+            still_there(self.site.inbox, Order({Element(e): Judged(*judged) for e, judged in waits.items()}))
+        except NotAsJudged:
+            return True
+        except FileNotFoundError:  # there is no inbox at the moment
+            return False
+        return False
 
     def _end(self, run_id: str, status: Status) -> None:
         runs.move(self.database, run_id, status)
@@ -180,65 +212,96 @@ class Arrivals:
     # -- slots
 
     def _apply_waiting(self, slot: str | None, elements: Sequence[Element]) -> None:
-        """In the order of arrival; what comes behind a held set for the same elements waits with it."""
-        blocked: set[Element] = set()
+        """In the order of arrival; what came after the slot was claimed waits for the next one."""
+        until = waiting.claimed_at(self.database, slot) if slot else None
         last = None
-        for run in waiting.pending(self.database, (Status.CHECKED, Status.HELD)):
-            theirs, order = self._elements_that_wait(run.run), order_in(self._spool(run.run))
-            if run.status is Status.HELD or theirs & blocked:
-                blocked |= theirs
-            elif order is not None and theirs & set(elements):
-                if (result := self._go_on(run.run, order, apply=True, slot=slot)) is None or result.status == "held":
-                    blocked |= theirs
+        for e in elements if slot else ():
+            if e in self._scheduled:
+                last = self._apply_newest(e, slot or "") or last
+        for run in waiting.pending(self.database, (Status.CHECKED,)):
+            order = order_in(self._spool(run.run))
+            if order is None or (until is not None and run.created_at > until):
+                continue
+            if self._has_its_turn(order, slot, elements) and not self._is_behind(run.run, set(order.files)):
+                self._go_on(run.run, order, apply=True, slot=slot)
                 last = run.run
         if slot is not None:
-            for e in elements:
-                if self.site.element(e).schedule is not None:
-                    last = self._apply_newest(e, slot) or last
             waiting.finish_slot(self.database, slot, last, self._now())
 
     def _apply_newest(self, e: Element, slot: str) -> str | None:
-        """An element with a schedule of its own comes from the newest good set."""
-        for run_id, name in waiting.newest_with(self.database, e):
-            packed, plain = archive_folder(self.site, run_id) / f"{name}.gz", self._spool(run_id) / name
-            if not (packed.is_file() or plain.is_file()):
-                continue
-            new = runs.new_run_id(self.options.clock())
-            folder = self._spool(f".{new}.from")
-            folder.mkdir(mode=0o700, parents=True)
-            with gzip.open(packed) if packed.is_file() else plain.open("rb") as old, (folder / name).open("wb") as copy:
-                shutil.copyfileobj(old, copy)
-            options = replace(self.options, only=frozenset({e}), trigger="slot", slot=slot)
-            self.log.started(new)
-            result = Run(self.database, self.site, new, options).sync(FileSet({e: folder / name}))
-            shutil.rmtree(folder)
-            self.results.append(result)
-            self.log.finished(self.database, result)
-            return new
-        return None
+        """An element with a schedule of its own comes from the newest good set.
+
+        A set that is there for this element alone is applied as it is. What failed is told, and has its next turn at
+        the next slot; what kills the process is not tried for ever.
+        """
+        found = newest_file(self.database, self.site, e, lambda run_id: self._is_behind(run_id, {e}))
+        if found is None or found.slot == slot or self._is_alone(found.run, e):
+            return None
+        if waiting.attempts_at(self.database, slot) >= ATTEMPTS:
+            self.failed = True
+            return None
+        run_id = runs.new_run_id(self.options.clock())
+        options = replace(self.options, only=frozenset({e}), trigger="slot", slot=slot)
+        run = Run(self.database, self.site, run_id, options)
+        self._done(run, lambda: found.sync(run))
+        return run_id
+
+    def _is_alone(self, run_id: str, e: Element) -> bool:
+        order = order_in(self._spool(run_id))
+        return order is not None and set(order.files) == {e}
+
+    def _has_its_turn(self, order: Order, slot: str | None, elements: Sequence[Element]) -> bool:
+        """Whether a set is applied now, and not only the part of it that has a schedule of its own.
+
+        Mended files are applied whole, at the first slot of any of their elements: they are never the newest good set.
+        """
+        theirs = set(order.files)
+        if not self._scheduled or order.mended or not (slot or self._by_itself):
+            return bool(theirs & set(elements))
+        if slot and self._own(slot):
+            return theirs == self._own(slot)
+        return bool((theirs - self._scheduled) & set(elements))
+
+    def _is_behind(self, run_id: str, elements: set[Element]) -> bool:
+        """Whether an older set for the same elements is held, waits, or is to be tried again."""
+        older = (run for run in waiting.pending(self.database) if run.run < run_id)
+        return any(self._elements_that_wait(run.run) & elements for run in older)
 
     def _elements_of(self, slot: str) -> tuple[Element, ...]:
         """The elements a slot applies, by its name: its own, or those without a schedule of their own."""
-        own = [e for e in Element if slot.endswith(f":{e}")]
-        return tuple(own) or tuple(e for e in Element if self.site.element(e).schedule is None)
+        return tuple(self._own(slot)) or tuple(e for e in Element if e not in self._scheduled)
 
-    def _own_elements(self, slot: str | None) -> frozenset[Element] | None:
-        """What an arriving or waiting set may change: an element with its own schedule waits for its own slot."""
-        scheduled = {e for e in Element if self.site.element(e).schedule is not None}
-        return frozenset(set(Element) - scheduled) if scheduled and (slot or self._by_itself) else None
+    def _only(self, order: Order, slot: str | None) -> frozenset[Element] | None:
+        """What a set may change: an element with its own schedule waits for its own slot."""
+        if not self._scheduled or order.mended or not (slot or self._by_itself):
+            return None
+        return frozenset(self._own(slot or "") or set(Element) - self._scheduled)
+
+    @staticmethod
+    def _own(slot: str) -> set[Element]:
+        return {e for e in Element if slot.endswith(f":{e}")}
+
+    @property
+    def _scheduled(self) -> set[Element]:
+        """The elements with a schedule of their own."""
+        return {e for e in Element if self.site.element(e).schedule is not None}
 
     @property
     def _by_itself(self) -> bool:
         return self.options.trigger != "command"
+
+    @property
+    def _at_once(self) -> bool:
+        return self.site.apply == "on-arrival"
 
     # -- what lies in the spool
 
     def _spool(self, run_id: str) -> Path:
         return self.site.folder / "spool" / run_id
 
-    def _waits(self, run_id: str) -> dict[str, list[object]] | None:
+    def _waits(self, run_id: str) -> dict[str, list[Any]] | None:
         try:
-            found: dict[str, list[object]] = json.loads((self._spool(run_id) / WAITS).read_text())
+            found: dict[str, list[Any]] = json.loads((self._spool(run_id) / WAITS).read_text())
         except FileNotFoundError:
             return None
         return found
@@ -248,11 +311,11 @@ class Arrivals:
         return set(order.files) if order else {Element(e) for e in self._waits(run_id) or ()}
 
     def _is_due(self, run: Pending) -> bool:
-        """Whether it is time for the next attempt."""
-        if run.status is not Status.FAILED or not run.finished_at or run.attempt >= ATTEMPTS:
+        """Whether it is time for the next attempt; a person who asks does not wait."""
+        if run.status is not Status.FAILED or not run.finished_at or run.attempt >= ATTEMPTS or not self._by_itself:
             return True
         ended = datetime.fromisoformat(run.finished_at)
-        return self.options.clock() >= ended + BACKOFF[min(run.attempt, len(BACKOFF)) - 1]
+        return self.options.clock() >= ended + BACKOFF[min(max(run.attempt, 1), len(BACKOFF)) - 1]
 
     def _now(self) -> str:
         return iso(self.options.clock())

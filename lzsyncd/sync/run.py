@@ -217,7 +217,7 @@ class Run:
     def _read(self, taken: list[Taken]) -> Picture:
         """Every file into staging; the files that can't be read into findings."""
         self.options.progress.stage("read")
-        runs.forget_findings(self.database, self.run_id)
+        runs.forget_findings(self.database, self.run_id, [e for e in Element if self._looks_at(e)])
         self.findings.create_table()
         files = {file.element: file for file in taken if self._looks_at(file.element)}
         moment = self.options.clock()
@@ -296,7 +296,12 @@ class Run:
         )
 
     def _write_files(self, picture: Picture, taken: list[Taken]) -> None:
+        told = {
+            name for (name,) in self.database.rows("SELECT element FROM sync_file WHERE run_id = ?", (self.run_id,))
+        }
         for file in taken:
+            if file.element in told:
+                continue  # it was checked on arrival, and waits for a schedule of its own
             staged = picture.staged[file.element]
             self.database.run(
                 "INSERT INTO sync_file (run_id, element, name, size, sha256, records, header) "

@@ -1,8 +1,8 @@
 """A client that does whatever clients do, against a settler that looks whenever it looks.
 
-Each delivery has a number, and each file remembers which delivery it is of. Two things no settler can know are left out:
-that a delivery of which nothing is open or under a temporary name will go on after the quiet time, and that a client
-which was cut off while it replaced the files of a set that nobody had claimed yet will not come back.
+Each delivery has a number, and each file remembers which delivery it is of. Two things no settler can know are left
+out: that a delivery of which nothing is open or under a temporary name will go on after the quiet time, and that a
+client which was cut off while it replaced the files of a set that nobody had claimed yet will not come back.
 """
 
 import itertools

@@ -1,0 +1,85 @@
+"""A look into a ledger costs a millisecond, for each site: it is taken when something was written, or after a while."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from lzsyncd.config import Site
+from lzsyncd.intake.watch import Watch
+from lzsyncd.ledger.glance import Glance, glance
+from lzsyncd.service import sites
+from lzsyncd.service.sites import Charge
+from tests.conftest import copies_of
+
+
+@pytest.fixture
+def looks(monkeypatch) -> list[Site]:
+    """The sites whose ledgers were looked into."""
+    found: list[Site] = []
+
+    def look(site: Site) -> Glance:
+        found.append(site)
+        return glance(site)
+
+    monkeypatch.setattr(sites, "glance", look)
+    return found
+
+
+@pytest.fixture
+def charge(tmp_path, migrated_sqlite) -> Iterator[Charge]:
+    site = Site.standard("acme", tmp_path)
+    copies_of(migrated_sqlite)(site.folder)
+    watch = Watch(lambda *_: None, lambda: None)
+    made = Charge(site, watch)
+    made.read_ledger()
+    yield made
+    watch.stop()
+
+
+def test_a_ledger_that_nobody_wrote_to_is_left_alone(charge, looks):
+    charge.check_ledger()
+    charge.check_ledger()
+    assert not looks
+
+
+def test_what_a_command_writes_is_seen_also_while_it_holds_the_database_open(charge, looks):
+    with closing(sqlite3.connect(charge.site.folder / "zone.db")) as command:
+        command.execute("PRAGMA journal_mode = wal")
+        command.execute("INSERT INTO sync_slot (site, slot, due_at, claimed_at) VALUES (?, ?, ?, ?)", SLOT)
+        command.commit()
+        charge.check_ledger()
+        assert "daily:2026-11-23" in charge.seen.slots
+        command.execute("DELETE FROM sync_slot")
+        command.commit()
+        charge.check_ledger()
+        assert not charge.seen.slots
+    assert len(looks) == 2
+
+
+SLOT = ("acme", "daily:2026-11-23", "2026-11-23T12:00:00Z", "2026-11-23T12:00:00Z")
+
+
+def test_what_goes_or_comes_in_the_spool_is_seen(charge, looks):
+    (charge.site.folder / "spool").mkdir()
+    charge.check_ledger()
+    (charge.site.folder / "spool" / "run").mkdir()
+    charge.check_ledger()
+    assert len(looks) == 2
+
+
+def test_a_ledger_is_looked_into_after_a_while_though_nobody_wrote(charge, looks, monkeypatch):
+    monkeypatch.setattr(sites, "TRUST", 0.0)
+    charge.read_ledger()
+    charge.check_ledger()
+    assert len(looks) == 2
+
+
+def test_a_ledger_that_did_not_answer_is_always_asked(charge, looks):
+    path = charge.site.folder / "zone.db"
+    path.write_bytes(b"no database" * 1000)
+    charge.check_ledger()
+    charge.check_ledger()
+    assert len(looks) == 2
+    assert "database" in charge.trouble
