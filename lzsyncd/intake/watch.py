@@ -298,9 +298,13 @@ class Watch:
             return False
 
     def stop(self) -> None:
-        """End all threads."""
-        logging.getLogger(LIBRARY).removeHandler(self._overflow)
+        """End all threads. The library tells of events that come meanwhile as errors; nobody waits for them."""
+        library = logging.getLogger(LIBRARY)
+        library.removeHandler(self._overflow)
+        before = library.level
+        library.setLevel(logging.CRITICAL)
         self._stop_observer()
+        library.setLevel(before)
         self._armed.clear()
 
     def _running_observer(self) -> BaseObserver:

@@ -14,17 +14,16 @@ from types import FrameType
 from schedule import Scheduler
 
 from lzsyncd import __version__, logs
-from lzsyncd.config import Config, ConfigError
-from lzsyncd.errors import ExitCode
+from lzsyncd.config import Config
 from lzsyncd.intake.touches import Touches
 from lzsyncd.intake.watch import Watch
 from lzsyncd.service.bell import Bell
-from lzsyncd.service.errand import Errand
+from lzsyncd.service.crew import Crew
 from lzsyncd.service.health import Health, sites_of
 from lzsyncd.service.instance import Instance
 from lzsyncd.service.notify import Systemd
+from lzsyncd.service.reload import reload
 from lzsyncd.service.sites import Charge
-from lzsyncd.service.worker import Worker
 
 TICK = 1.0  # seconds at most between two looks at clock and children
 LEDGER_EVERY = 60  # seconds between two looks into each ledger; also after every errand
@@ -42,14 +41,14 @@ class Daemon:
     """
 
     def __init__(self, config: Config, read_again: Callable[[], Config], *, pretty: bool) -> None:
-        self.config, self._read_again, self._pretty = config, read_again, pretty
+        self.config, self.runtime_dir, self._read_again = config, config.daemon.runtime_dir, read_again
         self._bell, self._signals = Bell(), deque[int]()
         self._touches = Touches()
         self.watch = Watch(self._on_event, self._on_lost_events)
         self.charges = {name: Charge(site, self.watch) for name, site in config.sites.items()}
-        self.workers: dict[str, Worker] = {}
+        self.crew = Crew(self.charges, pretty=pretty)
         self.systemd, self.health = Systemd(), Health(self)
-        self._turns, self._unread = deque(self.charges), deque[str]()
+        self._unread = deque[str]()
         self._ticker = Scheduler()
         self._config_note = ""
         self._published: object = None
@@ -59,7 +58,7 @@ class Daemon:
 
     def run(self) -> None:
         """Work until told to end."""
-        with Instance(self.config.daemon.runtime_dir) as self._instance:
+        with Instance(self.runtime_dir) as self._instance:
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
                 signal.signal(number, self._on_signal)
             signal.signal(signal.SIGCHLD, lambda *_: None)  # that it has a handler wakes the loop
@@ -79,7 +78,7 @@ class Daemon:
         for charge in charges:
             self.systemd.wait_on(START)
             charge.read_ledger()
-            if charge.site.name not in self.workers:
+            if charge.site.name not in self.crew.workers:
                 charge.look()
             self.health.excuse(charge)
 
@@ -91,17 +90,17 @@ class Daemon:
             number = self._signals.popleft()
             if number in (signal.SIGTERM, signal.SIGINT):
                 return False
-            self._reload() if number == signal.SIGHUP else self._scan_all()
+            self._reload() if number == signal.SIGHUP else self._look_everywhere()
         for name in self._touches.fresh(self.charges):
             if name in self.charges:
                 self.charges[name].stirred()
-        news = self._reap()
+        news = self.crew.reap()
         now, wall = monotonic(), datetime.now(UTC)
         for name, charge in self.charges.items():
-            if charge.scan_at <= now and name not in self.workers:
+            if charge.scan_at <= now and name not in self.crew.workers:
                 news = charge.look(self._touches.take(name)) or news
             charge.read_clock(wall)
-        news = self._hire() or news
+        news = self.crew.hire(self.config) or news
         self._ticker.run_pending()
         news = self._read_ledgers() or news
         self.health.feed()
@@ -111,46 +110,9 @@ class Daemon:
         return True
 
     def _pause(self) -> float:
-        idle = [charge.scan_at for name, charge in self.charges.items() if name not in self.workers]
+        idle = [charge.scan_at for name, charge in self.charges.items() if name not in self.crew.workers]
         until = min((at - monotonic() for at in idle), default=TICK)
         return max(0.01, min(until, TICK))
-
-    def _reap(self) -> bool:
-        """Hear of children that have ended; whether any had."""
-        now, before = monotonic(), len(self.workers)
-        for name, worker in list(self.workers.items()):
-            if worker.overdue(now):
-                worker.kill()
-            code = worker.ended()
-            if code is not None:
-                del self.workers[name]
-                if name in self.charges:
-                    self.charges[name].ended(code, worker.errand)
-        return len(self.workers) < before
-
-    def _hire(self) -> bool:
-        """Start children, the sites in turn: whoever had one goes to the end of the queue. Whether any was started."""
-        before = len(self.workers)
-        for _ in range(len(self._turns)):
-            if len(self.workers) >= self.config.daemon.workers:
-                break
-            name = self._turns.popleft()
-            self._turns.append(name)
-            if name in self.workers:
-                continue
-            errand = self.charges[name].errand(self.config.log.level, pretty=self._pretty)
-            if errand is not None:
-                self._send_out(name, errand)
-        return len(self.workers) > before
-
-    def _send_out(self, name: str, errand: Errand) -> None:
-        try:
-            self.workers[name] = Worker(errand)
-        except OSError as error:  # no memory, too many processes: later there may be room
-            self._say("error", f"The work for {name} could not be begun: {error.strerror}.", "worker_failed")
-            self.charges[name].ended(ExitCode.FAILED, errand)
-        else:
-            self.charges[name].began()
 
     def _ask_for_ledgers(self) -> None:
         self._unread.extend(name for name in self.charges if name not in self._unread)
@@ -163,7 +125,7 @@ class Daemon:
                 charge.check_ledger()
         return len(self._unread) < before
 
-    def _scan_all(self) -> None:
+    def _look_everywhere(self) -> None:
         for charge in self.charges.values():
             charge.look_soon()
 
@@ -183,37 +145,24 @@ class Daemon:
     # -- reload
 
     def _reload(self) -> None:
-        """Take the new configuration where it is good; else keep what runs, and say so."""
         self.systemd.reloading()
-        try:
-            config = self._read_again()
-        except ConfigError as error:
-            self._config_note = "configuration rejected, the old one runs; "
-            number = len(error.problems)
-            found = "1 problem" if number == 1 else f"{number} problems"
-            text = f"The new configuration was rejected, the old one runs on: {found}, told by lzsyncd check-config."
-            self._say("error", text, "config_rejected")
-        else:
-            self._take_over(config)
+        self._config_note = reload(self, self._read_again)
         self._has_news = True
         self.systemd.ready(f"{self._config_note}{self.health.status()}")
 
-    def _take_over(self, config: Config) -> None:
+    def take_over(self, config: Config, others: Iterable[str]) -> None:
+        """Go on with another configuration; `others` are the sites that are new or have changed."""
         for name in self.charges.keys() - config.sites.keys():
             self.watch.disarm(name)
             del self.charges[name]
-        other = [name for name, site in config.sites.items() if site != self.config.sites.get(name)]
-        for name in other:
+        for name in others:
             if name in self.charges:
                 self.charges[name].reconfigured(config.sites[name])
             else:
                 self.charges[name] = Charge(config.sites[name], self.watch)
-        self._meet(self.charges[name] for name in other)
-        has_moved = config.daemon.runtime_dir != self._instance.folder
-        self._config_note = "runtime_dir has changed, which takes a restart; " if has_moved else ""
-        self.config, self._turns = config, deque(self.charges)
-        logs.set_level(config.log.level)
-        self._say("info", "The configuration was reloaded.", "config_reloaded")
+        self._meet(self.charges[name] for name in others)
+        self.config = config
+        self.crew.regroup()
 
     # -- drain
 
@@ -222,18 +171,12 @@ class Daemon:
         self.systemd.stopping("ending; runs go on at the next start")
         self._say("info", "lzsyncd ends.", "daemon_stopping")
         until = monotonic() + DRAIN
-        for worker in self.workers.values():
-            worker.stop()
-        while self.workers and monotonic() < until and not self._told_again():
-            self._reap()
+        self.crew.stop()
+        while self.crew.workers and monotonic() < until and not {signal.SIGTERM, signal.SIGINT} & set(self._signals):
+            self.crew.reap()
             self._bell.wait(TICK)
-        for worker in self.workers.values():
-            worker.kill()
-            worker.ended()
+        self.crew.kill()
         self.watch.stop()
-
-    def _told_again(self) -> bool:
-        return bool({signal.SIGTERM, signal.SIGINT} & set(self._signals))
 
     # -- called from other threads, and by signals: they note, and wake
 

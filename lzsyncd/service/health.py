@@ -48,13 +48,13 @@ class Health:
         """What is wrong: (site, inbox | database | observer | worker)."""
         now = monotonic()
         found = [fault for charge in self._daemon.charges.values() for fault in _wrong_with(charge)]
-        return found + [(name, "worker") for name, worker in self._daemon.workers.items() if worker.overdue(now)]
+        return found + [(name, "worker") for name, worker in self._daemon.crew.workers.items() if worker.overdue(now)]
 
     def status(self) -> str:
         """One line: what is wrong first, then what is done and waited for."""
         charges = self._daemon.charges
         parts = [f"{name}: {text}" for name, charge in charges.items() for text in charge.trouble.values()]
-        parts += [f"{name}: a run is under way" for name in self._daemon.workers]
+        parts += [f"{name}: a run is under way" for name in self._daemon.crew.workers]
         for name, charge in charges.items():
             parts += [f"{name}: {len(charge.seen.held)} held"] if charge.seen.held else []
             parts += [f"{name}: {text}" for text in charge.verdict.waiting[:1]]
@@ -70,7 +70,7 @@ class Health:
             verdict = asdict(charge.verdict)
             sites[name] = {
                 "trouble": charge.trouble,
-                "working": name in self._daemon.workers,
+                "working": name in self._daemon.crew.workers,
                 "waiting": list(charge.verdict.waiting),
                 "overdue": verdict["overdue"],
                 "near_misses": verdict["near_misses"],
