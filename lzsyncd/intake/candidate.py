@@ -190,7 +190,7 @@ class Candidate:
         return next((marker for marker in self.markers if self._closes(marker)), None)
 
     def _closes(self, marker: Entry) -> bool:
-        if marker.trouble or any(u.ctime_ns > marker.ctime_ns and self.arriving(u) for u in self.uploads):
+        if marker.trouble or any(upload.ctime_ns > marker.ctime_ns for upload in self.uploads):
             return False
         if marker.name == SET_DONE:
             return True

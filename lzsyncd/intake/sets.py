@@ -7,7 +7,7 @@ from pathlib import Path
 from lzsyncd.feed.elements import Element
 
 IGNORED = re.compile(r"(?i)^\.|^~\$|\.(tmp|part|partial|filepart|crdownload|swp|bak)$")
-_NEAR = {
+NEAR_MISSES = {
     element: re.compile(rf"(?i)^({stem})s?(\s*\(\d+\)|[-_ ]\w+)?(\.csv)?(\.(csv|txt|gz|zip|xlsx?))?$")
     for element, stem in ((Element.ORG, "orgs?"), (Element.POS, "pos|positions?"), (Element.USER, "users?"))
 }
@@ -50,5 +50,5 @@ def look(folder: Path, elements: tuple[Element, ...]) -> Folder:
     mended = {e: folder / e.mended_file_name for e in elements if e.mended_file_name in names}
     sets = [FileSet(files, is_mended) for files, is_mended in ((plain, False), (mended, True)) if files]
     wanted = {e.file_name for e in Element} | {e.mended_file_name for e in Element}
-    near = [name for name in names if name not in wanted and any(p.match(name) for p in _NEAR.values())]
+    near = [name for name in names if name not in wanted and any(p.match(name) for p in NEAR_MISSES.values())]
     return Folder(tuple(sets), tuple(near))

@@ -26,7 +26,7 @@ from lzsyncd.checks.catalogue import shorten
 from lzsyncd.feed.elements import Element
 from lzsyncd.intake.candidate import PAUSE, SHOWN, Candidate, Entry, Kind, Moment, Rules, Track, capped, listed, span
 from lzsyncd.intake.markers import MARKERS, SET_FILES, target_of
-from lzsyncd.intake.sets import _NEAR
+from lzsyncd.intake.sets import NEAR_MISSES
 
 __all__ = ["PAUSE", "Delivery", "Entry", "Rules", "Settler", "Verdict"]
 
@@ -287,7 +287,7 @@ def _others(names: Iterable[str]) -> tuple[list[str], list[str]]:
     for name in names:
         if element := SET_FILES.get(name):
             near.append(f"{name} ({element} is turned off)")
-        elif _NEAR_MARKER.fullmatch(name) or any(pattern.match(name) for pattern in _NEAR.values()):
+        elif _NEAR_MARKER.fullmatch(name) or any(pattern.match(name) for pattern in NEAR_MISSES.values()):
             near.append(name)
         else:
             ignored.append(name)

@@ -117,6 +117,7 @@ def test_events_about_more_names_than_can_be_remembered_count_for_all():
 def test_a_file_that_is_open_for_writing_is_never_complete():
     inbox = arrived(*SET)
     inbox.learn("user.csv", writer=True)
+    assert inbox.look(after=30).look_again == 570  # then it is overdue
     for _ in range(20):
         assert not inbox.look(after=600).ready
     inbox.learn("user.csv", writer=False)
@@ -257,8 +258,9 @@ def test_it_says_that_a_file_went_away():
     inbox = arrived("org.csv", "pos.csv", "user.csv")
     inbox.look(after=60)
     inbox.remove("user.csv")
-    inbox.look()
-    assert inbox.look(after=5).waiting == ("a file went away 5 s ago, complete after 30 s of quiet",)
+    assert inbox.look().look_again == PAUSE  # with a marker, that would do
+    assert inbox.look(after=PAUSE).look_again == 30 - PAUSE
+    assert inbox.look(after=3).waiting == ("a file went away 5 s ago, complete after 30 s of quiet",)
 
 
 @pytest.mark.parametrize(
@@ -320,6 +322,33 @@ def test_a_set_waits_for_an_upload_that_stopped_no_longer_than_the_window():
     assert names(inbox.look(after=570).ready) == WHOLE
 
 
+def test_a_set_waits_for_an_upload_from_the_upload_on():
+    inbox = arrived(*SET)
+    inbox.now += 10
+    inbox.put("user.csv.part")
+    inbox.look()
+    assert inbox.look(after=590).look_again == 10
+    assert names(inbox.look(after=10).ready) == WHOLE
+
+
+def test_an_upload_is_waited_for_as_long_as_a_file_at_least():
+    inbox = arrived(*SET, set_window=10.0)
+    inbox.look(after=25)
+    inbox.put("user.csv.part")
+    inbox.look()
+    assert not inbox.look(after=29).ready
+    assert names(inbox.look(after=1).ready) == WHOLE
+
+
+def test_an_upload_with_an_old_time_is_watched_before_it_is_given_up():
+    inbox = arrived(*SET)
+    inbox.look(after=29)
+    inbox.put("user.csv.part", ctime_ns=inbox.stamp - 3600 * 10**9)
+    inbox.now += 1
+    assert not inbox.look().ready
+    assert names(inbox.look(after=PAUSE).ready) == WHOLE
+
+
 def test_an_upload_that_is_open_is_waited_for_however_long_it_stalls():
     inbox = arrived(*SET)
     inbox.put("user.csv.part", writer=True)
@@ -348,6 +377,32 @@ def test_a_dripping_upload_is_told_and_taken_when_it_is_done():
     verdict = inbox.look(after=30)
     assert names(verdict.ready) == WHOLE
     assert not verdict.overdue
+
+
+def test_a_change_after_a_long_quiet_time_is_not_overdue():
+    inbox = arrived("user.csv")
+    inbox.look(after=600)
+    inbox.change("user.csv")
+    assert not inbox.look().overdue
+    inbox = arrived("user.csv.part")
+    inbox.remove("user.csv.part")
+    inbox.look(after=1)
+    inbox.now += 3600
+    inbox.put("user.csv.part")
+    assert not inbox.look().overdue
+
+
+def test_an_overdue_upload_may_be_given_up():
+    inbox = arrived(*SET)
+    for second in range(0, 700, 10):
+        inbox.put("user.csv.part", size=second)
+        verdict = inbox.look(after=10)
+    assert verdict.overdue
+    inbox.remove("user.csv.part")
+    verdict = inbox.look()
+    assert not verdict.overdue
+    assert verdict.waiting == ("a file went away 0 s ago, complete after 30 s of quiet",)
+    assert names(inbox.look(after=30).ready) == WHOLE
 
 
 def test_two_deliveries_one_after_the_other_are_two_sets():
@@ -413,6 +468,15 @@ def test_the_window_starts_again_with_each_file():
     inbox.look()
     assert not inbox.look(after=599).ready
     assert names(inbox.look(after=1).ready) == [["org.csv", "pos.csv"]]
+
+
+def test_the_window_starts_again_when_a_file_goes_away():
+    inbox = arrived("org.csv", "pos.csv", incomplete="sync")
+    inbox.look(after=590)
+    inbox.remove("pos.csv")
+    inbox.look()
+    assert not inbox.look(after=599).ready
+    assert names(inbox.look(after=1).ready) == [["org.csv"]]
 
 
 def test_only_elements_that_are_turned_on_are_waited_for():

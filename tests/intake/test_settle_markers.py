@@ -52,13 +52,19 @@ def test_a_marker_does_not_close_what_is_open_for_writing(name):
 
 
 def test_a_list_that_may_still_be_written_closes_nothing_before_it_was_quiet():
-    """Where leases can't be had, nobody knows whether the list is whole."""
-    inbox = Inbox()
-    inbox.put(*SET)
-    inbox.put("sha256sums", marker=Marker((Named("org.csv"),)))
-    inbox.look()
+    """Where leases can't be had, nobody knows whether this is half a list."""
+    inbox = closed("org.csv", marker="sha256sums", said=Marker((Named("org.csv"),)), incomplete="sync")
+    assert not inbox.look(after=29).ready
+    assert names(inbox.look(after=1).ready) == [["org.csv"]]
+
+
+def test_a_file_that_goes_away_beside_a_marker_may_come_back_at_once():
+    inbox = closed(*SET, incomplete="sync")
+    inbox.look(after=1)
+    inbox.remove("user.csv")
     assert not inbox.look(after=PAUSE).ready
-    assert names(inbox.look(after=30 - PAUSE).ready) == WHOLE
+    inbox.look(after=PAUSE - 0.1)
+    assert names(inbox.look(after=0.1).ready) == [["org.csv", "pos.csv"]]
 
 
 def test_a_marker_belongs_to_the_set_also_where_the_quiet_time_is_over_first():
@@ -119,7 +125,8 @@ def test_an_upload_that_begins_after_the_marker_is_waited_for():
     inbox = closed(*SET)
     inbox.now += 1
     inbox.put("org.csv.part")
-    assert not inbox.look(after=30).ready
+    inbox.look()
+    assert not inbox.look(after=60).ready
     inbox.change("set.done")
     inbox.look()
     verdict = inbox.look(after=PAUSE)
