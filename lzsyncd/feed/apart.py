@@ -62,15 +62,16 @@ def _from_apart(recipe: Recipe) -> Iterator[Chunk]:
 def _process(recipe: Recipe) -> Iterator[BinaryIO]:
     """Start the process; at the end of the block it is gone, whatever happened."""
     code = PROGRAM.format(path=sys.path)
-    arguments = [sys.executable, "-I", "-S", "-c", code]
+    arguments = [sys.executable, "-I", "-c", code]
     with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:  # noqa: S603 ourselves
         try:
             fcntl.fcntl(_of(process.stdout), fcntl.F_SETPIPE_SZ, PIPE_SIZE)
             pickle.dump(recipe, _of(process.stdin))
             _of(process.stdin).close()
             yield _of(process.stdout)
-        finally:
+        except BaseException:
             process.kill()
+            raise
 
 
 def _of(stream: Any) -> BinaryIO:
