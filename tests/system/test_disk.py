@@ -495,8 +495,11 @@ LIMITS = [
 
 
 @pytest.mark.parametrize(("kitchen", "size", "is_applied"), LIMITS, indirect=["kitchen"])
-def test_files_that_may_not_grow(place: Place, undisturbed: State, size: int, is_applied: bool) -> None:
+def test_files_that_may_not_grow(
+    place: Place, undisturbed: State, size: int, is_applied: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`ulimit -f`, LimitFSIZE of a unit; a quota ends in the same way."""
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # what is measured could not be written either
     folder, before, first = place.deliver("two", DAY_TWO), get_zone(place.site), newest(place)["id"]
     code, sentence = refused(place, folder, before=limited_to(size))
     wait_until_free(place)
