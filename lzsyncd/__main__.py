@@ -75,7 +75,7 @@ def _told(error: LzsyncdError) -> int:
 def _unexpected(error: Exception) -> int:
     """What nobody foresaw: without the values that a database or a file system puts into its texts."""
     from lzsyncd import logs
-    from lzsyncd.sync.run import describe, translate
+    from lzsyncd.sync.ending import describe, translate
 
     told = translate(error)
     if isinstance(told, LzsyncdError):

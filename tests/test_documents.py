@@ -13,7 +13,10 @@ from lzsyncd.checks.catalogue import CATALOGUE
 from lzsyncd.config.fields import LIMITS as CUSTOM_TYPES
 from lzsyncd.feed.csvfile import LIMITS
 from lzsyncd.feed.elements import COLUMNS, SUBJECT, Column, Element, Kind
+from lzsyncd.ledger.status import BACKOFF
 from lzsyncd.report.rejects import OWN_COLUMNS
+from lzsyncd.service import sites
+from lzsyncd.service.slots import GRACE
 from lzsyncd.sync import picture
 
 ROOT = Path(__file__).parents[1]
@@ -163,6 +166,16 @@ def test_files_that_the_pages_for_developers_name_are_there(page: str):
     assert [
         name for name in sorted(named) if not (ROOT / name).exists() and not (ROOT / "lzsyncd" / name).exists()
     ] == []
+
+
+def test_what_is_said_of_modules_and_times_is_so():
+    longest = max((ROOT / "lzsyncd").rglob("*.py"), key=lambda path: len(path.read_text(encoding="utf-8").splitlines()))
+    limit = int(re.search(r"modules under (\d+)", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))[1])
+    assert len(longest.read_text(encoding="utf-8").splitlines()) < limit, longest.name
+    told = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    assert f"every {sites.RESCAN:.0f} seconds ({sites.POLL:.0f} where" in told
+    assert "after {} and after {} minutes".format(*(wait.seconds // 60 for wait in BACKOFF)) in told
+    assert f"less than {GRACE.seconds // 3600} hours late" in told
 
 
 # -- README.md

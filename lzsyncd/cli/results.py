@@ -10,7 +10,7 @@ from lzsyncd.config import Site
 from lzsyncd.errors import ExitCode
 from lzsyncd.ledger.queries import RunSummary, Told, code_counts, findings, summary
 from lzsyncd.sync.check import Checked
-from lzsyncd.sync.run import Result
+from lzsyncd.sync.ending import Result
 from lzsyncd.zone.database import Database, opened
 
 WORST_FIRST = (

@@ -7,8 +7,9 @@ from lzsyncd import logs
 from lzsyncd.cli.output import is_terminal
 from lzsyncd.config import Config, Site
 from lzsyncd.report.events import RunLog
+from lzsyncd.sync.ending import Result
 from lzsyncd.sync.inbox import check_inbox, sync_inbox
-from lzsyncd.sync.run import Options, Result, sync_folder
+from lzsyncd.sync.run import Options, sync_folder
 from lzsyncd.zone.database import opened
 
 

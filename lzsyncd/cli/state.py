@@ -16,9 +16,9 @@ from lzsyncd.errors import LzsyncdError, Usage
 from lzsyncd.intake.watch import Inbox
 from lzsyncd.ledger import waiting
 from lzsyncd.ledger.queries import last_run, summary
-from lzsyncd.ledger.runs import Status
+from lzsyncd.ledger.status import Status
 from lzsyncd.service.instance import published
-from lzsyncd.sync.run import describe
+from lzsyncd.sync.ending import describe
 from lzsyncd.zone.database import Database, opened
 
 

@@ -17,7 +17,8 @@ from lzsyncd.errors import Usage
 from lzsyncd.feed.elements import Element
 from lzsyncd.ledger.queries import Cause, Step, causes, history
 from lzsyncd.report.rejects import OWN_COLUMNS
-from lzsyncd.sync.run import Options, Result, sync_folder
+from lzsyncd.sync.ending import Result
+from lzsyncd.sync.run import Options, sync_folder
 from lzsyncd.zone.database import Database, opened
 
 SITE = "acme"

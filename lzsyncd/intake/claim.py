@@ -20,9 +20,7 @@ from lzsyncd.feed.elements import Element
 from lzsyncd.intake.spool import sync_folder
 
 ORDER = "claimed.json"
-CLAIMED = (
-    "claimed"  # the folder in a run's spool; while it is there, the spool has what the inbox does not have any more
-)
+CLAIMED = "claimed"  # the folder in a run's spool with what was renamed, until it is copied
 PROBE = ".lzsyncd-probe"
 
 

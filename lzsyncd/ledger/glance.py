@@ -35,9 +35,7 @@ class Glance:
         under_way: runs of which something is left to do, by the spool: (id, status, attempt, when the last attempt
             ended). Neither those that wait, nor those that failed without leaving anything, as a command's do.
         open_slots: slots that were claimed and not finished.
-        waiting: number of checked sets that wait.
         held: ids of held runs.
-        last_good: when a set was last applied, or found to change nothing.
     """
 
     reachable: bool
@@ -47,9 +45,7 @@ class Glance:
     slots: dict[str, datetime] = field(default_factory=dict)
     under_way: tuple[tuple[str, str, int, str], ...] = ()
     open_slots: int = 0
-    waiting: int = 0
     held: tuple[str, ...] = ()
-    last_good: str = ""
 
 
 def glance(site: Site) -> Glance:
@@ -115,20 +111,17 @@ def _look(site: Site, ask: Any) -> Glance:
     since = rows("SELECT min(applied) FROM lzsyncd_migration")[0][0]
     if since is None:  # whoever makes the schema has only begun
         return Glance(reachable=True)
-    slots = rows("SELECT slot, due_at, finished_at FROM sync_slot ORDER BY due_at DESC LIMIT 50")
+    slots = rows("SELECT slot, due_at FROM sync_slot ORDER BY due_at DESC LIMIT 50")
     unfinished = rows("SELECT count(*) FROM sync_slot WHERE finished_at IS NULL")
-    states = rows("SELECT id, status FROM sync_run WHERE kind = 'sync' AND status IN ('checked', 'held') ORDER BY id")
-    good = rows("SELECT max(finished_at) FROM sync_run WHERE kind = 'sync' AND status IN ('applied', 'unchanged')")
+    held = rows("SELECT id FROM sync_run WHERE kind = 'sync' AND status = 'held' ORDER BY id")
     return Glance(
         reachable=True,
         ready=True,
         since=_aware(since),
-        slots={str(slot): _aware(due) for slot, due, _ in slots},
+        slots={str(slot): _aware(due) for slot, due in slots},
         open_slots=int(unfinished[0][0]),
         under_way=tuple(_under_way(site, rows)),
-        waiting=sum(status == "checked" for _, status in states),
-        held=tuple(str(run) for run, status in states if status == "held"),
-        last_good=str(good[0][0] or ""),
+        held=tuple(str(run) for (run,) in held),
     )
 
 

@@ -3,29 +3,10 @@
 import secrets
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from enum import StrEnum
 
 from lzsyncd.feed.elements import Element
+from lzsyncd.ledger.status import Status
 from lzsyncd.zone.database import Database
-
-
-class Status(StrEnum):
-    """Where a run stands (CONTRACT section 7)."""
-
-    CLAIMED = "claimed"
-    CHECKING = "checking"
-    CHECKED = "checked"
-    HELD = "held"
-    APPLYING = "applying"
-    APPLIED = "applied"
-    UNCHANGED = "unchanged"
-    REJECTED = "rejected"
-    FAILED = "failed"
-    SUPERSEDED = "superseded"
-    DISCARDED = "discarded"
-    UNDONE = "undone"
-    INTERRUPTED = "interrupted"
-
 
 UNDER_WAY = (Status.CLAIMED, Status.CHECKING, Status.APPLYING)
 BROKEN_OFF = (Status.FAILED, Status.INTERRUPTED)

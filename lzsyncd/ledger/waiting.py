@@ -4,7 +4,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from lzsyncd.feed.elements import MENDED_MARK, Element
-from lzsyncd.ledger.runs import Status
+from lzsyncd.ledger.status import Status
 from lzsyncd.zone.database import Database
 
 

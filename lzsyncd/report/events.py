@@ -8,8 +8,8 @@ from structlog.stdlib import BoundLogger
 
 from lzsyncd.errors import Interrupted, NoSet, TryAgain, Unfinished, Usage
 from lzsyncd.ledger.queries import CodeCount, RunSummary, code_counts, summary
-from lzsyncd.ledger.runs import Status
-from lzsyncd.sync.run import Result, describe, translate
+from lzsyncd.ledger.status import Status
+from lzsyncd.sync.ending import Result, describe, translate
 from lzsyncd.zone.database import Database
 
 NANOSECONDS = 1_000_000_000

@@ -102,7 +102,7 @@ def _table(counts: dict[str, dict[str, int]]) -> list[str]:
 def _causes(found: list[Cause], number: int) -> list[str]:
     if not found:
         return ["", "No findings."]
-    lines = ["", f"{number:,} findings, causes first:"]
+    lines = ["", "1 finding:" if number == 1 else f"{number:,} findings, causes first:"]
     for cause in found:
         place = f"{cause.file}, line {cause.line}" if cause.file else "the set"
         behind = f" (and {cause.behind:,} more because of it)" if cause.behind else ""

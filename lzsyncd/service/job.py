@@ -21,7 +21,8 @@ from lzsyncd.feed.elements import Element
 from lzsyncd.report.events import RunLog
 from lzsyncd.service.errand import Errand
 from lzsyncd.sync.arrivals import Arrivals, work
-from lzsyncd.sync.run import Options, describe, translate
+from lzsyncd.sync.ending import describe, translate
+from lzsyncd.sync.run import Options
 from lzsyncd.zone.database import opened
 
 

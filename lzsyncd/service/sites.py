@@ -14,6 +14,7 @@ from lzsyncd.intake.settle import Settler, Verdict
 from lzsyncd.intake.touches import Touched
 from lzsyncd.intake.watch import Inbox, Watch
 from lzsyncd.ledger.glance import Glance, glance, trace
+from lzsyncd.ledger.status import is_due
 from lzsyncd.service.errand import Errand
 from lzsyncd.service.slots import Slot
 
@@ -26,7 +27,6 @@ PAUSES = (5.0, 15.0, 60.0, 300.0)  # seconds before the next errand after one, t
 NOTHING = Verdict((), None, False, (), (), (), (), (), None)
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 CLOCK_EVERY = timedelta(minutes=1)  # the clock may be put forward
-RETRY = (60.0, 600.0)  # seconds: when a failed run is due again, as `sync.arrivals` has it
 
 
 @dataclass
@@ -74,9 +74,8 @@ class Charge:
             self.watch.disarm(site.name)
             self._new, self._polled = True, False
         if site.timetable != self.site.timetable:
-            self._next_at = self._since = datetime.now(
-                UTC
-            )  # a slot that would have been earlier today is not caught up
+            # a slot that would have been earlier today is not caught up
+            self._next_at = self._since = datetime.now(UTC)
         self.site, self.settler.rules, self.scan_at = site, rules_of(site), 0.0
 
     # -- looking
@@ -213,7 +212,9 @@ class Charge:
 
     def _goes_on(self) -> bool:
         """Whether a run or slot was left unfinished, or the site is new."""
-        return not self.seen.ready or bool(self.seen.open_slots) or any(map(_is_due, self.seen.under_way))
+        now = datetime.now(UTC)
+        due = any(is_due(status, attempt, ended, now) for _, status, attempt, ended in self.seen.under_way)
+        return due or not self.seen.ready or bool(self.seen.open_slots)
 
     def began(self) -> None:
         """A child has taken the errand: what it was told of is not told of again."""
@@ -243,11 +244,3 @@ class Charge:
 def _next(every: float, now: float) -> float:
     """When all sites have their next look: together, so that the loop is not woken once for each."""
     return (now // every + 1) * every
-
-
-def _is_due(run: tuple[str, str, int, str]) -> bool:
-    _, status, attempt, ended = run
-    if status != "failed" or not ended:
-        return True
-    waited = (datetime.now(UTC) - datetime.fromisoformat(ended)).total_seconds()
-    return waited >= RETRY[min(max(attempt, 1), len(RETRY)) - 1]

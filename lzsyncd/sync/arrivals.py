@@ -9,7 +9,6 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +18,18 @@ from lzsyncd.errors import DiskFull, Interrupted, NotPermitted, TryAgain, Unfini
 from lzsyncd.feed.elements import Element
 from lzsyncd.intake.claim import Judged, NotAsJudged, Order, claim, order_in, still_there
 from lzsyncd.ledger import runs, waiting
-from lzsyncd.ledger.runs import Status, iso
+from lzsyncd.ledger.runs import iso
+from lzsyncd.ledger.status import ATTEMPTS, Status, is_due
 from lzsyncd.ledger.waiting import Pending
 from lzsyncd.report.after import WAITS, after_commit, finish_interrupted, put_aside
 from lzsyncd.report.events import RunLog
 from lzsyncd.report.outbox import write_outbox
 from lzsyncd.service.slots import Slot
+from lzsyncd.sync.ending import Result, they_are, translate, why_held
 from lzsyncd.sync.newest import newest_file
-from lzsyncd.sync.run import Options, Result, Run, translate
+from lzsyncd.sync.run import Options, Run
 from lzsyncd.zone.database import Database
 
-ATTEMPTS = 3
-BACKOFF = (timedelta(minutes=1), timedelta(minutes=10))  # after the first and second failure
 NOT_THE_SETS_FAULT = (TryAgain, Interrupted, DiskFull, NotPermitted)
 DONE = (Status.APPLIED, Status.UNCHANGED, Status.CHECKED)
 
@@ -120,10 +119,8 @@ class Arrivals:
         with writing(spool):
             spool.mkdir(mode=0o700, parents=True)
             (spool / WAITS).write_text(json.dumps(waits))
-        names = " and ".join(e.file_name for e in missing)
-        verb = "is" if len(missing) == 1 else "are"
-        message = f'{names} {verb} missing. Deliver what is missing, or set incomplete = "sync".'
-        finding = Finding("set.incomplete", detail=f"{names} {verb}")
+        names = [e.file_name for e in missing]
+        message, finding = why_held(names), Finding("set.incomplete", detail=they_are(names))
         Run(self.database, self.site, run_id, self.options).hold(message, finding)
         after_commit(self.database, self.site, run_id)
         self.log.held(run_id, message)
@@ -312,10 +309,7 @@ class Arrivals:
 
     def _is_due(self, run: Pending) -> bool:
         """Whether it is time for the next attempt; a person who asks does not wait."""
-        if run.status is not Status.FAILED or not run.finished_at or run.attempt >= ATTEMPTS or not self._by_itself:
-            return True
-        ended = datetime.fromisoformat(run.finished_at)
-        return self.options.clock() >= ended + BACKOFF[min(max(run.attempt, 1), len(BACKOFF)) - 1]
+        return not self._by_itself or is_due(run.status, run.attempt, run.finished_at, self.options.clock())
 
     def _now(self) -> str:
         return iso(self.options.clock())

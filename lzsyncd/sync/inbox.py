@@ -12,10 +12,11 @@ from lzsyncd.intake.orders import files_of, order_of, rules_of
 from lzsyncd.intake.settle import Settler, Verdict
 from lzsyncd.intake.watch import Inbox
 from lzsyncd.ledger import waiting
-from lzsyncd.ledger.runs import Status
+from lzsyncd.ledger.status import Status
 from lzsyncd.report.events import RunLog
 from lzsyncd.sync.arrivals import Arrivals
-from lzsyncd.sync.run import Options, Result, sync_folder
+from lzsyncd.sync.ending import Result
+from lzsyncd.sync.run import Options, sync_folder
 from lzsyncd.zone.database import opened
 
 LONGEST = 60.0  # seconds beyond the quiet time for which somebody may go on writing

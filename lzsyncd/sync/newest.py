@@ -13,9 +13,10 @@ from lzsyncd.errors import writing
 from lzsyncd.feed.elements import MENDED_MARK, Element
 from lzsyncd.intake.sets import FileSet
 from lzsyncd.ledger import waiting
-from lzsyncd.ledger.runs import Status
+from lzsyncd.ledger.status import Status
 from lzsyncd.report.after import archive_folder
-from lzsyncd.sync.run import Result, Run
+from lzsyncd.sync.ending import Result
+from lzsyncd.sync.run import Run
 from lzsyncd.zone.database import Database
 
 HEADER = 65_536  # bytes in which the header ends

@@ -9,12 +9,11 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from lzsyncd.checks.catalogue import Finding
 from lzsyncd.checks.findings import FindingStore
 from lzsyncd.config import Site
-from lzsyncd.errors import ExitCode, Interrupted, LzsyncdError, NoSet, TryAgain, Unfinished, Usage, not_permitted
+from lzsyncd.errors import Interrupted, NoSet, TryAgain, Unfinished, Usage, not_permitted
 from lzsyncd.feed.elements import Element
 from lzsyncd.feed.stage import Staged, Stager
 from lzsyncd.intake.claim import CLAIMED, Order
@@ -22,11 +21,13 @@ from lzsyncd.intake.confirm import confirmed, not_as_counted
 from lzsyncd.intake.sets import FileSet, look
 from lzsyncd.intake.spool import Taken, packing, set_hash, take, take_claimed
 from lzsyncd.ledger import runs
-from lzsyncd.ledger.runs import Status, iso
+from lzsyncd.ledger.runs import iso
+from lzsyncd.ledger.status import Status
 from lzsyncd.progress import Progress, Silent
 from lzsyncd.report.after import after_commit, finish_interrupted
 from lzsyncd.sync.apply import apply
 from lzsyncd.sync.compare import Comparison
+from lzsyncd.sync.ending import Result, describe, exit_code, stands, they_are, why_held
 from lzsyncd.sync.going import find_going
 from lzsyncd.sync.match import match
 from lzsyncd.sync.picture import Picture
@@ -63,30 +64,6 @@ class Options:
     slot: str | None = None
     progress: Progress = field(default_factory=Silent)
     clock: Callable[[], datetime] = clock
-
-
-@dataclass(frozen=True)
-class Result:
-    """How a run ended; no value of a file is in it."""
-
-    run: str
-    status: Status
-    set_hash: str = ""
-    plan_hash: str = ""
-    counts: dict[str, dict[str, int]] = field(default_factory=dict)
-    findings: dict[str, int] = field(default_factory=dict)
-    exit_code: ExitCode = ExitCode.CLEAN
-
-    def as_dict(self) -> dict[str, Any]:
-        """For `sync --json`."""
-        return {
-            "run": self.run,
-            "status": str(self.status),
-            "set_hash": self.set_hash,
-            "plan_hash": self.plan_hash,
-            "counts": self.counts,
-            "findings": self.findings,
-        }
 
 
 def sync_folder(site: Site, folder: Path, options: Options) -> list[Result]:
@@ -190,7 +167,7 @@ class Run:
             told = fault(self.site, error) or away
             if told is None:
                 raise
-            raise Unfinished(f"{told} {_stands(result)}", told.exit_code) from error
+            raise Unfinished(f"{told} {stands(result)}", told.exit_code) from error
 
     def _now(self) -> str:
         return iso(self.options.clock())
@@ -258,7 +235,7 @@ class Run:
         missing = [e.file_name for e in wanted if e not in file_set.files]
         if missing:
             severity = "fatal" if self.site.incomplete == "reject" else "warning"
-            self.findings.add(Finding("set.incomplete", detail=_listed(missing)), severity=severity)
+            self.findings.add(Finding("set.incomplete", detail=they_are(missing)), severity=severity)
             self.findings.flush()
         return missing
 
@@ -281,7 +258,7 @@ class Run:
         self.findings.write(self.run_id, now)
         runs.write_counts(self.database, self.run_id, counts.items())
         self._write_files(picture, taken)
-        message = _message(status, missing)
+        message = why_held(missing) if status is Status.HELD else ""
         runs.finish(self.database, self.run_id, status, now, set_hash=digest, plan_hash=plan_hash, message=message)
         found = self.findings.counted()
         held = bool(missing) and self.site.incomplete == "hold" and plan is not None
@@ -292,7 +269,7 @@ class Run:
             plan_hash,
             {str(e): numbers for e, numbers in counts.items()},
             found,
-            _exit_code(status, found, held=held),
+            exit_code(status, found, held=held),
         )
 
     def _write_files(self, picture: Picture, taken: list[Taken]) -> None:
@@ -325,45 +302,3 @@ class Run:
                 raise error from second
         if told is not None:
             raise type(told)(f"{told} Nothing of run {self.run_id} was applied.") from error
-
-
-def _listed(names: list[str]) -> str:
-    return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'}"
-
-
-def _message(status: Status, missing: list[str]) -> str:
-    if status is Status.HELD:
-        return f'{_listed(missing)} missing. Deliver the set whole, or set incomplete = "sync".'
-    return ""
-
-
-def _stands(result: Result) -> str:
-    """What is true of a run whose report is missing."""
-    good = result.status in (Status.APPLIED, Status.UNCHANGED)
-    site = " and the site is up to date" if good else ""
-    missing = "only its archive or report is missing, and the next sync makes up for that"
-    return f"Run {result.run} is {result.status}{site}; {missing}."
-
-
-def _exit_code(status: Status, found: dict[str, int], *, held: bool) -> ExitCode:
-    if status is Status.REJECTED:
-        return ExitCode.REJECTED
-    if held:
-        return ExitCode.HELD
-    return ExitCode.FINDINGS if found else ExitCode.CLEAN
-
-
-def describe(error: Exception) -> str:
-    """An error without the values a database puts into its text (law 8)."""
-    if isinstance(error, LzsyncdError):
-        return str(error)
-    if isinstance(error, OSError):
-        return f"{type(error).__name__}: {error.strerror}."
-    state = getattr(error, "sqlstate", "") or ""
-    name = getattr(error, "sqlite_errorname", "") or state
-    return f"{type(error).__name__} {name}".strip() + "."
-
-
-def translate(error: Exception) -> Exception:
-    """A database that is away, as the exception that says so."""
-    return TryAgain("The database went away; nothing was changed.") if Database.is_away(error) else error

@@ -11,7 +11,8 @@ import pytest
 
 from lzsyncd.errors import TryAgain
 from lzsyncd.ledger import runs
-from lzsyncd.ledger.runs import Status, iso
+from lzsyncd.ledger.runs import iso
+from lzsyncd.ledger.status import Status
 from lzsyncd.service.instance import Instance, published
 from lzsyncd.zone.database import Database
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from lzsyncd.config import Site, parse
-from lzsyncd.sync.run import Options, Result, sync_folder
+from lzsyncd.sync.ending import Result
+from lzsyncd.sync.run import Options, sync_folder
 from lzsyncd.zone.database import Database, opened
 from tests.reference import model
 from tests.reference.model import ELEMENTS, JOB_FIELDS, PERSON_FIELDS, UNIT_FIELDS, UNITS, Finding, Zone

@@ -11,7 +11,8 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 
 from lzsyncd.config import Site
-from lzsyncd.sync.run import Options, Result, sync_folder
+from lzsyncd.sync.ending import Result
+from lzsyncd.sync.run import Options, sync_folder
 from lzsyncd.zone.database import Database
 from tests.companies import History, files_of
 from tests.laws.bridge import put_zone, run_set, site_of

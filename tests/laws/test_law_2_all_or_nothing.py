@@ -10,7 +10,7 @@ import pytest
 
 from lzsyncd.config import Site
 from lzsyncd.feed.elements import Element
-from lzsyncd.sync.run import describe
+from lzsyncd.sync.ending import describe
 from tests.laws.bridge import get_zone
 from tests.laws.company import DAY_ONE, DAY_TWO, DELETES
 from tests.laws.ground import LEDGER, LZ, Ground, Tables, ask, connected, look, sync

@@ -11,7 +11,7 @@ from hypothesis import given
 
 from lzsyncd.config import Site
 from lzsyncd.feed.elements import Element
-from lzsyncd.sync.run import Result
+from lzsyncd.sync.ending import Result
 from tests.companies import History, histories
 from tests.laws.bridge import A_DAY
 from tests.laws.company import BROKEN, DAY_ONE, DAY_TWO, DELETES

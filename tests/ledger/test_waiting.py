@@ -10,7 +10,7 @@ import pytest
 from lzsyncd.config import Site
 from lzsyncd.feed.elements import Element
 from lzsyncd.ledger import runs, waiting
-from lzsyncd.ledger.runs import Status
+from lzsyncd.ledger.status import Status
 from lzsyncd.zone.database import Database
 
 NOW = "2026-11-23T08:00:00.000Z"

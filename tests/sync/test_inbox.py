@@ -10,7 +10,7 @@ import structlog
 
 from lzsyncd.config import Site
 from lzsyncd.errors import ExitCode, NoSet, TryAgain
-from lzsyncd.ledger.runs import Status
+from lzsyncd.ledger.status import Status
 from lzsyncd.report.events import RunLog
 from lzsyncd.sync.inbox import Clock, check_inbox, sync_inbox
 from lzsyncd.sync.run import Options

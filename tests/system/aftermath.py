@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lzsyncd.errors import TryAgain
-from lzsyncd.sync.run import Options, Result, sync_folder
+from lzsyncd.sync.ending import Result
+from lzsyncd.sync.run import Options, sync_folder
 from tests.laws.bridge import get_zone
 from tests.laws.ground import LEDGER, LZ, ask, connected
 from tests.reference.model import Zone
