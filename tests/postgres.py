@@ -83,10 +83,12 @@ class Cluster:
         return int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
 
     def create_database(self, name: str, *, template: str = "template1") -> str:
-        """Make a database owned by `ROLE`, as a copy of another one that nobody is connected to; returns its URL."""
-        self.execute(
-            sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}").format(*map(sql.Identifier, (name, ROLE, template)))
-        )
+        """Make a database owned by `ROLE`, as a copy of another one that nobody is connected to; returns its URL.
+
+        Its files are copied: through the server's log, as is the default, a small one takes three times as long.
+        """
+        names = map(sql.Identifier, (name, ROLE, template))
+        self.execute(sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {} STRATEGY file_copy").format(*names))
         return self.url(name)
 
     def drop_database(self, name: str) -> None:

@@ -182,13 +182,13 @@ class Machine:
         return done
 
     def push(self, source: Path, target: str) -> None:
-        """Copy a file or folder from here into it."""
+        """Copy a file or folder from here into it, with its times."""
         place = self.root / target.lstrip("/")
         place.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
             shutil.copytree(source, place, symlinks=True, dirs_exist_ok=True)
         else:
-            shutil.copy(source, place)
+            shutil.copy2(source, place)
 
     def write(self, path: str, data: str | bytes, mode: int = 0o644) -> None:
         """Write a file inside, owned by root."""

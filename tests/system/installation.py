@@ -110,5 +110,6 @@ def _installed(name: str) -> Distribution:
 
 def _copy(package: Distribution, machine: Machine, packages: str) -> None:
     for file in package.files or ():
-        if ".." not in file.parts and "__pycache__" not in file.parts:
-            machine.push(Path(str(file.locate())), f"{packages}/{file}")
+        source = Path(str(file.locate()))
+        if ".." not in file.parts and source.is_file():  # compiled already: the service could not keep what it compiles
+            machine.push(source, f"{packages}/{file}")

@@ -33,8 +33,9 @@ def _data_folder() -> Path | None:
 def prepare(machine: Machine, packages: str) -> None:
     """Put what measures beside the program: `packages` is the folder it is in."""
     for file in distribution("coverage").files or ():
-        if ".." not in file.parts and "__pycache__" not in file.parts:
-            machine.push(Path(str(file.locate())), f"{packages}/{file}")
+        source = Path(str(file.locate()))
+        if ".." not in file.parts and source.is_file():
+            machine.push(source, f"{packages}/{file}")
     machine.write(f"{packages}/measured.pth", START)
     machine.write(SETTINGS, RULES)
 
