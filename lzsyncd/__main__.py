@@ -2,6 +2,7 @@
 
 # ruff: noqa: PLC0415 what only commands need, or only a failure, is loaded then: the daemon stays small
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -46,8 +47,7 @@ def _run(arguments: list[str]) -> int:
 def _command(arguments: list[str]) -> int | None:
     """Any command, as the command line's library reads it; the daemon does without that."""
     if (config := plain_run(arguments)) is not None:
-        run_daemon(config)
-        return ExitCode.CLEAN
+        return run_daemon(config)
     import typer
     from typer.exceptions import TyperException
     from typer.main import get_command
@@ -67,6 +67,13 @@ def _command(arguments: list[str]) -> int | None:
 
 
 def _told(error: LzsyncdError) -> int:
+    if os.environ.get("JOURNAL_STREAM"):
+        from lzsyncd import logs
+
+        if logs.goes_to_journal(sys.stderr):  # part of a unit, as check-config is of a reload: what it says is the log
+            logs.configure(sys.stderr, pretty=False)
+            logs.tell(error, "command_failed")
+            return error.exit_code
     text = str(error)
     note(text if error.exit_code is ExitCode.CONFIGURATION else f"lzsyncd: {text}")
     return error.exit_code

@@ -9,6 +9,7 @@ import logging
 import os
 import re
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -65,6 +66,7 @@ ECS_VERSION = "8.11.0"
 MAX_LINE = 16 * 1024  # bytes with the line break: container runtimes split longer ones, journald at 48 KiB
 MAX_CODES = 20
 MAX_FRAMES = 20
+MAX_TOLD = 50  # sentences of one failure
 Level = Literal["debug", "info", "warning", "error", "critical"]
 
 _FIRST = ("@timestamp", "log.level", "message", "ecs.version")
@@ -105,6 +107,42 @@ def configure(stream: TextIO, *, pretty: bool, level: Level = "info") -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+
+
+def tell_all() -> None:
+    """Log what Python itself would print on standard error: failures that nobody caught, in any thread, and warnings.
+
+    For processes whose output is the log and nothing else.
+    """
+    about = {"event.action": "not_foreseen", "event.outcome": "failure"}
+
+    def caught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+        text = str(error) if isinstance(error, LzsyncdError) else "Something failed that should not have."
+        logger().critical(text, exc_info=(kind, error or kind(), trace), **about)
+
+    sys.excepthook = caught
+    threading.excepthook = lambda told: caught(told.exc_type, told.exc_value, told.exc_traceback)
+    sys.unraisablehook = lambda told: caught(told.exc_type, told.exc_value, told.exc_traceback)
+    logging.captureWarnings(capture=True)
+
+
+def goes_to_journal(stream: TextIO) -> bool:
+    """Whether the journal reads it: systemd.exec(5), JOURNAL_STREAM."""
+    try:
+        status = os.fstat(stream.fileno())
+    except (OSError, ValueError):
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
+
+
+def tell(error: LzsyncdError, action: str) -> None:
+    """Say what stands in the way: a line of the log for each sentence, of which a configuration may have many."""
+    sentences = str(error).splitlines()
+    if more := len(sentences[MAX_TOLD:]):
+        sentences[MAX_TOLD:] = [f"And {more:,} more."]
+    about = {"event.action": action, "event.outcome": "failure", "error.type": type(error).__name__}
+    for text in sentences:
+        logger().error(text, **about)
 
 
 def set_level(level: Level) -> None:

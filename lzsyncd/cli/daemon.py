@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lzsyncd.cli.output import is_terminal
+from lzsyncd.errors import ExitCode, LzsyncdError
 
 DEFAULT_CONFIG = Path("/etc/lzsyncd/lzsyncd.toml")
 ENVIRONMENT = "LZSYNCD_CONFIG"
@@ -23,20 +24,24 @@ def plain_run(arguments: Sequence[str]) -> Path | None:
     return None
 
 
-def run_daemon(path: Path) -> None:
-    """Run the daemon until it is told to end.
-
-    Raises:
-        ConfigError: the configuration is wrong.
-        TryAgain: another daemon runs.
-        NotPermitted: the runtime folder may not be written.
-    """
+def run_daemon(path: Path) -> ExitCode:
+    """Run the daemon until it is told to end, or can't go on. All that is said is the log, from the first line on."""
     from lzsyncd import logs
     from lzsyncd.config import load
 
-    config = load(path)
     pretty = is_terminal(sys.stdout)
-    logs.configure(sys.stdout, pretty=pretty, level=config.log.level)
-    from lzsyncd.service.daemon import serve
+    logs.configure(sys.stdout, pretty=pretty)
+    logs.tell_all()
+    try:
+        config = load(path)
+        logs.set_level(config.log.level)
+        from lzsyncd.service.daemon import serve
 
-    serve(config, lambda: load(path), pretty=pretty)
+        serve(config, lambda: load(path), pretty=pretty)
+    except LzsyncdError as error:
+        logs.tell(error, "daemon_failed")
+        return error.exit_code
+    except Exception as error:  # noqa: BLE001 a traceback would be no line of the log
+        logs.logger().critical("The daemon failed.", exc_info=error, **{"event.action": "daemon_failed"})
+        return ExitCode.FAILED
+    return ExitCode.CLEAN

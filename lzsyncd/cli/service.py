@@ -15,7 +15,7 @@ def add_to(app: typer.Typer) -> None:
     app.command(epilog=examples("lzsyncd status", "lzsyncd status acme", "lzsyncd status --json"))(status)
 
 
-def run(context: typer.Context) -> None:
+def run(context: typer.Context) -> int:
     """Run the daemon: watch the inboxes, wait for whole sets, check and apply them.
 
     systemd starts it (see install); at a terminal it logs readable text. SIGHUP reads the configuration again, SIGUSR1
@@ -23,7 +23,7 @@ def run(context: typer.Context) -> None:
     """
     from lzsyncd.cli.daemon import run_daemon
 
-    run_daemon(context.obj)
+    return run_daemon(context.obj)
 
 
 def status(

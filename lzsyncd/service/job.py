@@ -105,6 +105,8 @@ def within(seconds: float) -> Iterator[None]:
 
 def main() -> None:
     """An errand on standard input."""
+    logs.configure(sys.stdout, pretty=False)
+    logs.tell_all()
     errand = pickle.load(sys.stdin.buffer)  # noqa: S301 the daemon is the only one who starts this
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both; the daemon decides
     signal.signal(signal.SIGTERM, _stop)

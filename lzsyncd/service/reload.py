@@ -21,7 +21,8 @@ def reload(daemon: "Daemon", read_again: Callable[[], Config]) -> str:
     except ConfigError as error:
         number = len(error.problems)
         found = "1 problem" if number == 1 else f"{number} problems"
-        text = f"The new configuration was rejected, the old one runs on: {found}, told by lzsyncd check-config."
+        logs.tell(error, "config_problem")
+        text = f"The new configuration was rejected, the old one runs on: {found}, told above."
         logs.logger().error(text, **{"event.action": "config_rejected"})
         return "configuration rejected, the old one runs; "
     has_moved = config.daemon.runtime_dir != daemon.runtime_dir

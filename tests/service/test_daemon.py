@@ -355,7 +355,41 @@ def test_only_one_daemon_runs(small):
     command = [sys.executable, "-m", "lzsyncd", "--config", str(small.config), "run"]
     second = subprocess.run(command, cwd=REPOSITORY, capture_output=True, timeout=LONGEST, check=False, text=True)
     assert second.returncode == 75
-    assert second.stderr.startswith("lzsyncd: Another lzsyncd runs")
+    assert json.loads(second.stdout)["message"].startswith("Another lzsyncd runs")
+    assert second.stderr == ""
+
+
+def test_a_configuration_that_can_not_be_used_is_told_line_by_line_as_json(small):
+    small.config.write_text('[sites.acme]\nschedule = "daily at 25:00"\nsettel = "1s"\n')
+    command = [sys.executable, "-m", "lzsyncd", "--config", str(small.config), "run"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, timeout=LONGEST, check=False, text=True)
+    assert (done.returncode, done.stderr) == (78, "")
+    first, second = map(json.loads, done.stdout.splitlines())
+    assert first["message"].startswith(f"{small.config}:2: sites.acme.schedule: ")
+    assert second["message"].startswith(f"{small.config}:3: sites.acme.settel: ")
+    assert (first["log.level"], first["event.action"]) == ("error", "daemon_failed")
+
+
+def test_what_nobody_foresaw_is_a_line_of_the_log_too_wherever_it_happens(small):
+    """In a thread of a library, where the interpreter can't pass it on, as a warning, in the daemon itself."""
+    small.site("acme")
+    small.configure()
+    tell = (
+        "import threading, warnings\n"
+        "class Odd:\n    def __del__(self): raise KeyError('Lovelace')\n"
+        "def happen(*_):\n"
+        "    thread = threading.Thread(target=lambda: [].remove('Lovelace')); thread.start(); thread.join()\n"
+        "    Odd(); warnings.warn('It is odd.'); raise ValueError('Lovelace')\n"
+        "daemon.Daemon._meet = happen\n"
+    )
+    command = [sys.executable, "-c", RUNNER, str(small.config), tell]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, timeout=LONGEST, check=False, text=True)
+    assert done.stderr == ""
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line.get("error.type", "") for line in told] == ["ValueError", "KeyError", "", "ValueError"]
+    assert "It is odd." in told[2]["message"]
+    assert (told[-1]["event.action"], told[-1]["log.level"]) == ("daemon_failed", "critical")
+    assert "Lovelace" not in done.stdout
 
 
 # -- small

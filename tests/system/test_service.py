@@ -89,8 +89,8 @@ class Service:
         return [entry["MESSAGE"] for entry in self.journal if entry["_PID"] != "1"]
 
     def events(self, action: str = "") -> list[dict[str, Any]]:
-        """What it has logged; check-config, which a reload begins with, complains in plain text."""
-        told = [json.loads(line) for line in self.lines if line.startswith("{")]
+        """What it has logged: whatever a process of the unit says is a line of JSON."""
+        told = [json.loads(line) for line in self.lines]
         return [event for event in told if event.get("event.action") == action or not action]
 
     def wait_for_event(self, action: str, number: int = 1) -> dict[str, Any]:
@@ -188,6 +188,7 @@ def test_starting_takes_until_it_is_ready_and_its_status_says_what_it_does(servi
 def test_a_configuration_that_can_not_be_used_stops_the_start_and_is_not_tried_again(service):
     service.add(BROKEN)
     assert service.systemctl("start", check=False)
+    assert "is no TOML" in service.wait_for_event("daemon_failed")["message"]
     time.sleep(0.5)
     assert (service.show("ActiveState"), service.show("ExecMainStatus"), service.show("NRestarts")) == (
         "failed",
@@ -200,7 +201,7 @@ def test_there_is_one_daemon_however_it_is_started(running):
     machine = running.machine
     second = machine.run(LZSYNCD, "run", user="lzsyncd", check=False)
     assert second.returncode == 75
-    assert "Another lzsyncd runs: it holds /run/lzsyncd/lock." in second.stderr
+    assert json.loads(second.stdout)["message"] == "Another lzsyncd runs: it holds /run/lzsyncd/lock."
     running.systemctl("stop")
     machine.run("systemd-run", "--quiet", "--unit=by-hand", "--property=User=lzsyncd", LZSYNCD, "run")
     try:
@@ -276,9 +277,11 @@ def test_a_reload_of_a_broken_configuration_fails_and_the_old_one_runs_on(runnin
     running.add(BROKEN)
     assert running.systemctl("reload", check=False)
     assert running.systemctl("is-active") == 0
-    running.signal("HUP", before)
     running.wait_for("StatusText", "configuration rejected, the old one runs; 1 site")
-    assert "1 problem, told by lzsyncd check-config" in running.wait_for_event("config_rejected")["message"]
+    assert "1 problem, told above" in running.wait_for_event("config_rejected")["message"]
+    (by_daemon,), (by_command,) = running.events("config_problem"), running.events("command_failed")
+    assert by_daemon["message"] == by_command["message"]
+    assert by_daemon["message"].startswith(f"{CONFIG}:{running.machine.read(CONFIG).count(chr(10))}: is no TOML")
     running.put_set()
     running.wait_for_event("run_finished")
     running.configure(good)
