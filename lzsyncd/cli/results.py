@@ -9,6 +9,8 @@ from lzsyncd.cli.shown import first, limit_of, show_codes, show_counts, show_fin
 from lzsyncd.config import Site
 from lzsyncd.errors import ExitCode
 from lzsyncd.ledger.queries import RunSummary, Told, code_counts, findings, summary
+from lzsyncd.ledger.requests import Request
+from lzsyncd.ledger.status import Status
 from lzsyncd.sync.check import Checked
 from lzsyncd.sync.ending import Result
 from lzsyncd.zone.database import Database, opened
@@ -55,20 +57,37 @@ def _document(sets: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _show_result(database: Database, site: Site, result: Result) -> None:
-    told = summary(database, result.run)
-    say(f"{site.name}: run {result.run}")
+    _show_run(database, site, summary(database, result.run))
+
+
+def _show_run(database: Database, site: Site, told: RunSummary) -> None:
+    say(f"{site.name}: run {told.run}")
     say(" ".join(part for part in (WORDS[told.status], told.message) if part))
     say()
     show_counts(told.counts)
-    codes = code_counts(database, result.run)
+    codes = code_counts(database, told.run)
     if not codes:
         say("\nNo findings.")
         return
     say()
     show_codes(codes)
-    say(f"\nEvery finding: lzsyncd errors {result.run}")
+    say(f"\nEvery finding: lzsyncd errors {told.run}")
     if told.kind == "sync" and told.status != "rejected" and any(row["rejected"] for row in told.counts.values()):
-        say(f"Files to mend: {site.outbox / result.run}")
+        say(f"Files to mend: {site.outbox / told.run}")
+
+
+def show_decided(site: Site, done: Request, *, as_json: bool) -> None:
+    """What came of a decision."""
+    with opened(site) as database:
+        told = summary(database, done.result_run or done.run)
+        if as_json:
+            names = ("run", "status", "set_hash", "plan_hash", "counts", "findings")
+            say_json({name: getattr(told, name) for name in names} | {"message": done.message})
+        elif told.status == Status.DISCARDED:
+            say(f"{site.name}: run {told.run}")
+            say(done.message)
+        else:
+            _show_run(database, site, told)
 
 
 # -- check

@@ -109,7 +109,9 @@ def claim(inbox: Path, spool: Path, order: Order) -> None:
     with writing(folder):
         for part in (spool.parent, spool, folder):  # in one step only the last would get the mode
             part.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write_order(spool, order)
+        write_order(spool, order)
+    if all(os.path.lexists(spool / judged.name) for judged in order.names):
+        return  # and copied; perhaps it never was in the inbox
     with _folder(inbox) as source, _folder(folder) as target, writing(inbox):
         for judged in order.names:
             was_taken = os.path.lexists(spool / judged.name)
@@ -131,7 +133,8 @@ def _move(name: str, source: int, target: int, run_id: str) -> None:
         os.mkdir(name, 0o700, dir_fd=target)
 
 
-def _write_order(spool: Path, order: Order) -> None:
+def write_order(spool: Path, order: Order) -> None:
+    """Write down what belongs to a set, beside it; durable when it returns."""
     partial = spool / f".{ORDER}"
     with partial.open("w") as stream:
         json.dump(order.as_dict(), stream)

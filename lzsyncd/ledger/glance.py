@@ -36,6 +36,7 @@ class Glance:
             ended). Neither those that wait, nor those that failed without leaving anything, as a command's do.
         open_slots: slots that were claimed and not finished.
         held: ids of held runs.
+        asked: how many things people ask for that are still to be done.
     """
 
     reachable: bool
@@ -46,6 +47,7 @@ class Glance:
     under_way: tuple[tuple[str, str, int, str], ...] = ()
     open_slots: int = 0
     held: tuple[str, ...] = ()
+    asked: int = 0
 
 
 def glance(site: Site) -> Glance:
@@ -114,9 +116,11 @@ def _look(site: Site, ask: Any) -> Glance:
     slots = rows("SELECT slot, due_at FROM sync_slot ORDER BY due_at DESC LIMIT 50")
     unfinished = rows("SELECT count(*) FROM sync_slot WHERE finished_at IS NULL")
     held = rows("SELECT id FROM sync_run WHERE kind = 'sync' AND status = 'held' ORDER BY id")
+    asked = rows("SELECT count(*) FROM sync_request WHERE done_at IS NULL")
     return Glance(
         reachable=True,
         ready=True,
+        asked=int(asked[0][0]),
         since=_aware(since),
         slots={str(slot): _aware(due) for slot, due in slots},
         open_slots=int(unfinished[0][0]),

@@ -142,6 +142,27 @@ class Slot(Table):
         table_name = "sync_slot"
 
 
+class Request(Table):
+    """What a person asked for: approve, discard, undo. Done by whoever holds the site's lock."""
+
+    id = BigAutoField()
+    kind = TextField()
+    run_id = TextField(null=True)
+    plan_hash = TextField(null=True)
+    requested_by = TextField(default="")
+    requested_at = TextField()
+    started_at = TextField(null=True)
+    done_at = TextField(null=True)
+    exit_code = IntegerField(null=True)
+    message = TextField(default="")
+    result_run_id = TextField(null=True)
+
+    class Meta:
+        """Peewee's."""
+
+        table_name = "sync_request"
+
+
 class Mail(Table):
     """A mail that waits, or was sent."""
 
@@ -163,4 +184,4 @@ class Mail(Table):
         table_name = "sync_mail"
 
 
-LEDGER = (Run, Count, File, Error, Change, Member, Slot, Mail)
+LEDGER = (Run, Count, File, Error, Change, Member, Slot, Request, Mail)

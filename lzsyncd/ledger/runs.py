@@ -40,6 +40,11 @@ def resume(database: Database, run_id: str, now: str, *, slot: str | None, again
     )
 
 
+def attempt(database: Database, run_id: str) -> int:
+    """How often a run was begun."""
+    return int(database.value("SELECT attempt FROM sync_run WHERE id = ?", (run_id,)) or 0)
+
+
 def forget_findings(database: Database, run_id: str, elements: Sequence[Element]) -> None:
     """These elements of a set are judged anew: what was said of them is not true any more. No change was ever kept."""
     marks = ", ".join("?" * len(elements))

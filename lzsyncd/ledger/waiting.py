@@ -1,7 +1,10 @@
 """Sets that came by the inbox and are not done with: which run is next, which goes on, which is too old to matter."""
 
+import json
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from lzsyncd.feed.elements import MENDED_MARK, Element
 from lzsyncd.ledger.status import Status
@@ -107,9 +110,18 @@ def good_after(database: Database, run_id: str) -> list[frozenset[Element]]:
     mended = set()
     for run, e, name, header in found:
         sets[run].add(Element(e))
-        if name != Element(e).file_name or f'"{MENDED_MARK}"' in header.lower():
+        if _is_mended(e, name, header):
             mended.add(run)
     return [frozenset(elements) for run, elements in sets.items() if run not in mended]
+
+
+def is_mended(files: Sequence[dict[str, Any]]) -> bool:
+    """Whether a set, by its rows of `sync_file`, is one of reject files that came back."""
+    return any(_is_mended(file["element"], file["name"], json.dumps(file["header"])) for file in files)
+
+
+def _is_mended(element: str, name: str, header: str) -> bool:
+    return name != Element(element).file_name or f'"{MENDED_MARK}"' in header.lower()
 
 
 def _marks(values: tuple[Status, ...]) -> str:

@@ -7,11 +7,12 @@ from pathlib import Path
 from lzsyncd.config import Site
 from lzsyncd.errors import DiskFull, NotPermitted, writing
 from lzsyncd.feed.elements import Element
-from lzsyncd.intake.claim import CLAIMED, ORDER, Order, order_in
+from lzsyncd.intake.claim import CLAIMED, ORDER, Judged, Order, order_in, write_order
 from lzsyncd.intake.confirm import is_plain
 from lzsyncd.intake.spool import archive, sync_folder
-from lzsyncd.ledger.queries import summary
+from lzsyncd.ledger.queries import RunSummary, summary
 from lzsyncd.ledger.runs import interrupted
+from lzsyncd.ledger.waiting import is_mended
 from lzsyncd.report.outbox import write_outbox
 from lzsyncd.zone.database import Database
 
@@ -38,7 +39,9 @@ def after_commit(database: Database, site: Site, run_id: str) -> None:
         names = {e: judged.name for e, judged in order.files.items()} if order else {}
         names |= {Element(file["element"]): file["name"] for file in told.files}
         files = {e: spool / name for e, name in names.items() if _is_whole(spool, name)}
-        waits = told.status in WAITING and (order is not None or not files)
+        waits = told.status in WAITING
+        if waits and order is None and files:
+            _keep_for_a_person(spool, told, files)
         if not waits:
             _keep(site, run_id, spool, [*files.values(), *_uncopied(spool, order, read=told.status not in NOT_READ)])
         with writing(site.outbox):
@@ -47,6 +50,13 @@ def after_commit(database: Database, site: Site, run_id: str) -> None:
             return
     with writing(spool):
         _sweep(spool)
+
+
+def _keep_for_a_person(spool: Path, told: RunSummary, files: dict[Element, Path]) -> None:
+    """A set that did not come by the inbox is held: from now on it waits as if it had."""
+    judged = {e: Judged(path.name, 0, path.stat().st_size, 0) for e, path in files.items()}
+    with writing(spool):
+        write_order(spool, Order(judged, mended=is_mended(told.files)))
 
 
 def _uncopied(spool: Path, order: Order | None, *, read: bool) -> list[Path]:

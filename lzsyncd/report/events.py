@@ -6,7 +6,7 @@ from typing import Any
 
 from structlog.stdlib import BoundLogger
 
-from lzsyncd.errors import Interrupted, NoSet, TryAgain, Unfinished, Usage
+from lzsyncd.errors import ExitCode, Interrupted, NoSet, TryAgain, Unfinished, Usage
 from lzsyncd.ledger.queries import CodeCount, RunSummary, code_counts, summary
 from lzsyncd.ledger.status import Status
 from lzsyncd.sync.ending import Result, describe, translate
@@ -56,6 +56,12 @@ class RunLog:
     def ended(self, run_id: str, status: Status) -> None:
         """A set is not waited for any more."""
         self._tell("info", f"The set is {status}.", run_id, "set_ended", **{"run.status": str(status)})
+
+    def decided(self, run_id: str, kind: str, message: str, exit_code: int) -> None:
+        """What a person decided was carried out, or could not be."""
+        text = f"A person asked to {kind} a run. {message}".strip()
+        level = "info" if exit_code == ExitCode.CLEAN else "warning"
+        self._tell(level, text, run_id, "request_done", exit_code=int(exit_code))
 
     def put_aside(self, run_id: str, reason: str) -> None:
         """A set failed too often."""

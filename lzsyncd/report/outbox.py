@@ -26,6 +26,7 @@ _WORDS = {
     "checked": "The set was checked. Nothing was changed yet: it waits for its turn.",
     "superseded": "A newer set came before this one was applied. Nothing was changed.",
     "held": "The set waits for a person. Nothing was changed.",
+    "discarded": "The set was discarded by a person. Nothing was changed.",
     "failed": "The run failed. Nothing was changed.",
 }
 

@@ -128,6 +128,7 @@ class Daemon:
     def _look_everywhere(self) -> None:
         for charge in self.charges.values():
             charge.look_soon()
+        self._ask_for_ledgers()
 
     def _publish(self) -> None:
         """What `lzsyncd status` and `systemctl status` show, where it changed."""

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import json
 import os
+import signal
 import time
 from pathlib import Path
 from typing import Any, Self
@@ -35,6 +36,7 @@ class Instance:
         if not _locked(self._handle):
             os.close(self._handle)
             raise TryAgain(f"Another lzsyncd runs: it holds {self.folder / LOCK}.")
+        os.ftruncate(self._handle, 0)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -43,13 +45,14 @@ class Instance:
         os.close(self._handle)
 
     def publish(self, report: dict[str, Any]) -> None:
-        """Say what the daemon knows; whoever reads never sees half of it."""
+        """Say what the daemon knows; whoever reads never sees half of it. From now on it can be rung for."""
         text = json.dumps(report, ensure_ascii=False)
         partial = self.folder / f".{STATUS}"
         with contextlib.suppress(OSError):  # a full memory file system must not end the daemon
             partial.write_text(text)
             partial.chmod(0o644)
             partial.rename(self.folder / STATUS)
+            os.pwrite(self._handle, str(os.getpid()).encode(), 0)
 
 
 def _locked(handle: int) -> bool:
@@ -60,6 +63,18 @@ def _locked(handle: int) -> bool:
             return True
         time.sleep(pause)
     return False
+
+
+def ring(folder: Path) -> bool:
+    """Ask the daemon that runs to look into inboxes and ledgers now; False where none runs.
+
+    Whoever may not send it a signal waits until it looks by itself.
+    """
+    if published(folder) is None:
+        return False
+    with contextlib.suppress(OSError, ValueError):
+        os.kill(int((folder / LOCK).read_text()), signal.SIGUSR1)
+    return True
 
 
 def published(folder: Path) -> dict[str, Any] | None:

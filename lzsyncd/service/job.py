@@ -20,9 +20,10 @@ from lzsyncd.errors import ExitCode, Interrupted, LzsyncdError, TookTooLong, Try
 from lzsyncd.feed.elements import Element
 from lzsyncd.report.events import RunLog
 from lzsyncd.service.errand import Errand
-from lzsyncd.sync.arrivals import Arrivals, work
+from lzsyncd.sync.arrivals import Arrivals
 from lzsyncd.sync.ending import describe, translate
 from lzsyncd.sync.run import Options
+from lzsyncd.sync.work import work
 from lzsyncd.zone.database import opened
 
 

@@ -211,10 +211,10 @@ class Charge:
         return Errand(self.site, level, pretty, orders, tuple(self._due), held)
 
     def _goes_on(self) -> bool:
-        """Whether a run or slot was left unfinished, or the site is new."""
+        """Whether a run or slot was left unfinished, somebody asks for something, or the site is new."""
         now = datetime.now(UTC)
         due = any(is_due(status, attempt, ended, now) for _, status, attempt, ended in self.seen.under_way)
-        return due or not self.seen.ready or bool(self.seen.open_slots)
+        return due or not self.seen.ready or bool(self.seen.open_slots or self.seen.asked)
 
     def began(self) -> None:
         """A child has taken the errand: what it was told of is not told of again."""

@@ -6,18 +6,17 @@ is held, or is tried again, and is about the same elements, stays behind it.
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from lzsyncd.checks.catalogue import Finding
 from lzsyncd.config import Site
-from lzsyncd.errors import DiskFull, Interrupted, NotPermitted, TryAgain, Unfinished, writing
+from lzsyncd.errors import DiskFull, Interrupted, NotPermitted, TryAgain, Unfinished, Usage, writing
 from lzsyncd.feed.elements import Element
 from lzsyncd.intake.claim import Judged, NotAsJudged, Order, claim, order_in, still_there
-from lzsyncd.ledger import runs, waiting
+from lzsyncd.ledger import requests, runs, waiting
 from lzsyncd.ledger.runs import iso
 from lzsyncd.ledger.status import ATTEMPTS, Status, is_due
 from lzsyncd.ledger.waiting import Pending
@@ -26,8 +25,10 @@ from lzsyncd.report.events import RunLog
 from lzsyncd.report.outbox import write_outbox
 from lzsyncd.service.slots import Slot
 from lzsyncd.sync.ending import Result, they_are, translate, why_held
+from lzsyncd.sync.holds import Approval
 from lzsyncd.sync.newest import newest_file
 from lzsyncd.sync.run import Options, Run
+from lzsyncd.sync.superseded import elements_in, end_superseded, order_that_waits, waits_in
 from lzsyncd.zone.database import Database
 
 NOT_THE_SETS_FAULT = (TryAgain, Interrupted, DiskFull, NotPermitted)
@@ -65,20 +66,21 @@ class Arrivals:
         finish_interrupted(self.database, self.site)
         self._end_pointless()
         slots = waiting.unfinished_slots(self.database)
+        asked = {request.run for request in requests.unfinished(self.database)}
         for run in waiting.pending(self.database, (Status.INTERRUPTED, Status.FAILED)):
             order = order_in(self._spool(run.run))
-            if order is None or not self._is_due(run):
+            if order is None or not self._is_due(run) or run.run in asked:
                 continue
             slots += [run.slot] if run.slot else []
             if run.attempt >= ATTEMPTS:
-                self._put_aside(run.run)
+                self.put_aside(run.run)
                 continue
             claim(self.site.inbox, self._spool(run.run), order)
-            apply = bool(run.slot) or self._at_once
+            apply = bool(run.slot) or self.applies_at_once
             self._go_on(run.run, order, apply=apply, slot=run.slot or None, again=True)
         for name in dict.fromkeys(slots):  # what came behind has its turn, too
             self._apply_waiting(name, self._elements_of(name))
-        if self._at_once:
+        if self.applies_at_once:
             self.apply_waiting()
 
     def arrive(self, order: Order, *, trigger: str = "arrival", apply: bool | None = None) -> None:
@@ -89,11 +91,11 @@ class Arrivals:
         """
         still_there(self.site.inbox, order)
         run_id = runs.new_run_id(self.options.clock())
-        runs.start(self.database, run_id, kind="sync", trigger=trigger, now=self._now())
+        runs.start(self.database, run_id, kind="sync", trigger=trigger, now=self.now)
         claim(self.site.inbox, self._spool(run_id), order)
         self.log.claimed(run_id)
         self._end_pointless()
-        at_once = self._at_once if apply is None else apply
+        at_once = self.applies_at_once if apply is None else apply
         told_first = self._by_itself and bool(self._scheduled & set(order.files)) and not order.mended
         self._go_on(run_id, order, apply=at_once and not told_first)
         if at_once:
@@ -101,20 +103,20 @@ class Arrivals:
 
     def run_slot(self, slot: Slot) -> None:
         """Apply what waits, in order; whoever claims the slot second does nothing."""
-        if waiting.claim_slot(self.database, slot.name, iso(slot.due_at), self._now()):
+        if waiting.claim_slot(self.database, slot.name, iso(slot.due_at), self.now):
             self._apply_waiting(slot.name, slot.elements)
 
     def hold_incomplete(self, files: dict[Element, Judged], missing: Sequence[Element]) -> None:
         """Tell of a set that stays in the inbox until its missing files come; the same files are told of once."""
         waits = {str(e): list(judged) for e, judged in files.items()}
-        held = {run.run: self._waits(run.run) for run in waiting.pending(self.database, (Status.HELD,))}
+        held = {run.run: waits_in(self._spool(run.run)) for run in waiting.pending(self.database, (Status.HELD,))}
         if waits in held.values():
             return
         for run_id, other in held.items():
             if other is not None:
                 self._end(run_id, Status.SUPERSEDED)
         run_id = runs.new_run_id(self.options.clock())
-        runs.start(self.database, run_id, kind="sync", trigger="arrival", now=self._now())
+        runs.start(self.database, run_id, kind="sync", trigger="arrival", now=self.now)
         spool = self._spool(run_id)
         with writing(spool):
             spool.mkdir(mode=0o700, parents=True)
@@ -129,6 +131,46 @@ class Arrivals:
         """Apply every set that waits, now."""
         self._apply_waiting(None, tuple(Element))
 
+    # -- what a person decides
+
+    def held_before(self, run_id: str) -> str:
+        """An older held set for the same elements, "" for none."""
+        theirs = elements_in(self._spool(run_id))
+        older = (run.run for run in waiting.pending(self.database, (Status.HELD,)) if run.run < run_id)
+        return next((other for other in older if elements_in(self._spool(other)) & theirs), "")
+
+    def claim_held(self, run_id: str) -> Order:
+        """What there is of a held set; it is taken out of the inbox, where it waits for files.
+
+        Raises:
+            Usage: nothing is left of it, or its files have changed.
+        """
+        spool = self._spool(run_id)
+        waits = order_that_waits(spool)
+        if waits is not None:
+            try:
+                still_there(self.site.inbox, waits)
+            except NotAsJudged:
+                raise Usage(f"The files of run {run_id} were changed or taken out of the inbox meanwhile.") from None
+        order = waits or order_in(spool)
+        if order is None:
+            raise Usage(f"Nothing is left of the set of run {run_id}.")
+        claim(self.site.inbox, spool, order)
+        return order
+
+    def approve(self, run_id: str, order: Order, approval: Approval, *, again: bool) -> Result | None:
+        """Apply a held set, as far as it was approved; `again`: it is one more attempt."""
+        slot = str(self.database.value("SELECT slot FROM sync_run WHERE id = ?", (run_id,)) or "")
+        runs.resume(self.database, run_id, self.now, slot=slot or None, again=again)
+        options = replace(self.options, apply=True, only=self._only(order, slot))
+        run = Run(self.database, self.site, run_id, options, approval)
+        return self._done(run, lambda: run.go_on(order))
+
+    def discard(self, run_id: str) -> None:
+        """Give a held set up."""
+        self.claim_held(run_id)
+        self._end(run_id, Status.DISCARDED)
+
     # -- one set
 
     def _go_on(
@@ -136,7 +178,7 @@ class Arrivals:
     ) -> Result | None:
         apply = apply and not self._is_behind(run_id, set(order.files))
         only = self._only(order, slot) if apply else None
-        runs.resume(self.database, run_id, self._now(), slot=slot, again=again)
+        runs.resume(self.database, run_id, self.now, slot=slot, again=again)
         run = Run(self.database, self.site, run_id, replace(self.options, apply=apply, only=only))
         return self._done(run, lambda: run.go_on(order))
 
@@ -168,9 +210,10 @@ class Arrivals:
             if not self.database.is_away(error):
                 raise
 
-    def _put_aside(self, run_id: str) -> None:
+    def put_aside(self, run_id: str) -> None:
+        """A set failed too often: nothing takes it again by itself."""
         reason = f"Run {run_id} failed {ATTEMPTS} times; the log says why. To try again, put the files into the inbox."
-        runs.finish(self.database, run_id, Status.FAILED, self._now(), message=reason)
+        runs.finish(self.database, run_id, Status.FAILED, self.now, message=reason)
         with writing(self.site.outbox):
             write_outbox(self.database, self.site, run_id, {})
         put_aside(self.site, run_id, reason)
@@ -178,28 +221,8 @@ class Arrivals:
         self.failed = True
 
     def _end_pointless(self) -> None:
-        """End what a good newer set that names everybody has superseded, and holds whose files are gone."""
-        for run in waiting.pending(self.database):
-            theirs = self._elements_that_wait(run.run)
-            newer = waiting.good_after(self.database, run.run) if theirs else []
-            if any(theirs <= elements and self._names_everybody(elements) for elements in newer) or self._is_gone(run):
-                self._end(run.run, Status.SUPERSEDED)
-
-    def _names_everybody(self, elements: frozenset[Element]) -> bool:
-        return all(self.site.element(e).contains_all_records for e in elements)
-
-    def _is_gone(self, run: Pending) -> bool:
-        """Whether a file of a set that waits in the inbox was taken away, replaced, or claimed with the missing one."""
-        waits = self._waits(run.run) if run.status is Status.HELD else None
-        if waits is None:
-            return False
-        try:
-            still_there(self.site.inbox, Order({Element(e): Judged(*judged) for e, judged in waits.items()}))
-        except NotAsJudged:
-            return True
-        except FileNotFoundError:  # there is no inbox at the moment
-            return False
-        return False
+        for run_id in end_superseded(self.database, self.site):
+            self.log.ended(run_id, Status.SUPERSEDED)
 
     def _end(self, run_id: str, status: Status) -> None:
         runs.move(self.database, run_id, status)
@@ -223,7 +246,7 @@ class Arrivals:
                 self._go_on(run.run, order, apply=True, slot=slot)
                 last = run.run
         if slot is not None:
-            waiting.finish_slot(self.database, slot, last, self._now())
+            waiting.finish_slot(self.database, slot, last, self.now)
 
     def _apply_newest(self, e: Element, slot: str) -> str | None:
         """An element with a schedule of its own comes from the newest good set.
@@ -231,6 +254,8 @@ class Arrivals:
         A set that is there for this element alone is applied as it is. What failed is told, and has its next turn at
         the next slot; what kills the process is not tried for ever.
         """
+        if any(e in elements_in(self._spool(run.run)) for run in waiting.pending(self.database, (Status.HELD,))):
+            return None  # a person decides on that one first
         found = newest_file(self.database, self.site, e, lambda run_id: self._is_behind(run_id, {e}))
         if found is None or found.slot == slot or self._is_alone(found.run, e):
             return None
@@ -262,7 +287,7 @@ class Arrivals:
     def _is_behind(self, run_id: str, elements: set[Element]) -> bool:
         """Whether an older set for the same elements is held, waits, or is to be tried again."""
         older = (run for run in waiting.pending(self.database) if run.run < run_id)
-        return any(self._elements_that_wait(run.run) & elements for run in older)
+        return any(elements_in(self._spool(run.run)) & elements for run in older)
 
     def _elements_of(self, slot: str) -> tuple[Element, ...]:
         """The elements a slot applies, by its name: its own, or those without a schedule of their own."""
@@ -288,7 +313,8 @@ class Arrivals:
         return self.options.trigger != "command"
 
     @property
-    def _at_once(self) -> bool:
+    def applies_at_once(self) -> bool:
+        """Whether sets are applied on arrival."""
         return self.site.apply == "on-arrival"
 
     # -- what lies in the spool
@@ -296,46 +322,11 @@ class Arrivals:
     def _spool(self, run_id: str) -> Path:
         return self.site.folder / "spool" / run_id
 
-    def _waits(self, run_id: str) -> dict[str, list[Any]] | None:
-        try:
-            found: dict[str, list[Any]] = json.loads((self._spool(run_id) / WAITS).read_text())
-        except FileNotFoundError:
-            return None
-        return found
-
-    def _elements_that_wait(self, run_id: str) -> set[Element]:
-        order = order_in(self._spool(run_id))
-        return set(order.files) if order else {Element(e) for e in self._waits(run_id) or ()}
-
     def _is_due(self, run: Pending) -> bool:
         """Whether it is time for the next attempt; a person who asks does not wait."""
         return not self._by_itself or is_due(run.status, run.attempt, run.finished_at, self.options.clock())
 
-    def _now(self) -> str:
+    @property
+    def now(self) -> str:
+        """The time, as the ledger keeps it."""
         return iso(self.options.clock())
-
-
-def work(
-    arrivals: Arrivals,
-    orders: Sequence[Order] = (),
-    slots: Sequence[Slot] = (),
-    held: tuple[dict[Element, Judged], Sequence[Element]] | None = None,
-) -> Iterator[str]:
-    """All that is to be done for a site, in the order in which it must be done; yields before each step.
-
-    A set that was changed meanwhile is left to a later look.
-    """
-    yield "recover"
-    arrivals.recover()
-    for order in orders:
-        yield "arrive"
-        try:
-            arrivals.arrive(order)
-        except NotAsJudged:
-            arrivals.log.not_as_judged()
-    for slot in slots:
-        yield "slot"
-        arrivals.run_slot(slot)
-    if held is not None:
-        yield "hold"
-        arrivals.hold_incomplete(*held)

@@ -15,6 +15,7 @@ from lzsyncd.ledger import waiting
 from lzsyncd.ledger.status import Status
 from lzsyncd.report.events import RunLog
 from lzsyncd.sync.arrivals import Arrivals
+from lzsyncd.sync.decisions import carry_out
 from lzsyncd.sync.ending import Result
 from lzsyncd.sync.run import Options, sync_folder
 from lzsyncd.zone.database import opened
@@ -44,6 +45,7 @@ def sync_inbox(site: Site, options: Options, log: RunLog, clock: Clock | None = 
         database.lock("sync of a person")
         arrivals = Arrivals(database, site, replace(options, trigger="command"), log)
         arrivals.recover()
+        carry_out(arrivals)
         verdict = _take_all(arrivals, site, clock or Clock())
         arrivals.apply_waiting()
         if verdict.held is not None:

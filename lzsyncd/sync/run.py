@@ -29,10 +29,12 @@ from lzsyncd.sync.apply import apply
 from lzsyncd.sync.compare import Comparison
 from lzsyncd.sync.ending import Result, describe, exit_code, stands, they_are, why_held
 from lzsyncd.sync.going import find_going
+from lzsyncd.sync.holds import Approval, Question, is_held
 from lzsyncd.sync.match import match
 from lzsyncd.sync.picture import Picture
 from lzsyncd.sync.plan import Plan, make_plan
 from lzsyncd.sync.rounds import settle
+from lzsyncd.sync.superseded import end_superseded
 from lzsyncd.zone.database import Database, fault, opened
 
 LARGE = 8 * 1024 * 1024  # bytes of a set from which a first load is worth its own way of writing
@@ -86,6 +88,8 @@ def sync_folder(site: Site, folder: Path, options: Options) -> list[Result]:
         for number, file_set in enumerate(sets):
             run_id = first if not number else runs.new_run_id(options.clock())
             results.append(Run(database, site, run_id, options).sync(file_set))
+        for _ in end_superseded(database, site):
+            pass  # a set that waited, or was held, has a newer one
         return results
 
 
@@ -108,8 +112,11 @@ def find_sets(site: Site, folder: Path) -> tuple[FileSet, ...]:
 class Run:
     """One attempt to sync one set."""
 
-    def __init__(self, database: Database, site: Site, run_id: str, options: Options) -> None:
+    def __init__(
+        self, database: Database, site: Site, run_id: str, options: Options, approval: Approval | None = None
+    ) -> None:
         self.database, self.site, self.run_id, self.options = database, site, run_id, options
+        self.approval = approval
         self.spool = site.folder / "spool" / run_id
         self.findings = FindingStore(database)
 
@@ -183,13 +190,14 @@ class Run:
             settle(picture)
             self.options.progress.stage("plan")
             plan = make_plan(picture, self.run_id)
-        status = self._decide(plan, held=bool(missing) and self.site.incomplete == "hold")
+        held = self._is_held(plan, taken, missing)
+        status = self._decide(plan, held=held)
         if status in (Status.APPLIED, Status.UNCHANGED):
             self.options.progress.stage("apply")
             apply(picture)
         elif plan is not None:
             self.database.run("DELETE FROM sync_change WHERE run_id = ?", (self.run_id,))
-        return self._record(status, picture, plan, taken, missing)
+        return self._record(status, picture, plan, taken, missing, held=held)
 
     def _read(self, taken: list[Taken]) -> Picture:
         """Every file into staging; the files that can't be read into findings."""
@@ -239,6 +247,19 @@ class Run:
             self.findings.flush()
         return missing
 
+    def _is_held(self, plan: Plan | None, taken: list[Taken], missing: list[str]) -> bool:
+        """Whether the set waits for a person, or would when its turn comes."""
+        if plan is None:
+            return False
+        asked = Question(
+            set_hash=set_hash(taken),
+            plan_hash=plan.digest,
+            changes=plan.changed,
+            missing=bool(missing) and self.site.incomplete == "hold",
+            over=False,
+        )
+        return is_held(asked, self.approval)
+
     def _decide(self, plan: Plan | None, *, held: bool) -> Status:
         if plan is None:
             return Status.REJECTED
@@ -249,7 +270,14 @@ class Run:
         return Status.APPLIED if plan.changed else Status.UNCHANGED
 
     def _record(
-        self, status: Status, picture: Picture, plan: Plan | None, taken: list[Taken], missing: list[str]
+        self,
+        status: Status,
+        picture: Picture,
+        plan: Plan | None,
+        taken: list[Taken],
+        missing: list[str],
+        *,
+        held: bool,
     ) -> Result:
         """The run's own rows, in the transaction that they tell of."""
         now, digest = self._now(), set_hash(taken)
@@ -261,7 +289,6 @@ class Run:
         message = why_held(missing) if status is Status.HELD else ""
         runs.finish(self.database, self.run_id, status, now, set_hash=digest, plan_hash=plan_hash, message=message)
         found = self.findings.counted()
-        held = bool(missing) and self.site.incomplete == "hold" and plan is not None
         return Result(
             self.run_id,
             status,

@@ -129,6 +129,14 @@ def after(_after: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pla
     return entered(copied(_after, tmp_path), monkeypatch)
 
 
+@pytest.fixture
+def held(before: Place) -> Place:
+    """A site whose last run waits for a person: a file is missing."""
+    (before.folder / "export" / "pos.csv").unlink()
+    before.sync("export")
+    return before
+
+
 def entered(place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.chdir(place.folder)
     monkeypatch.setenv("LZSYNCD_CONFIG", str(place.config))

@@ -85,8 +85,15 @@ def test_every_exit_code_is_documented():
     assert {int(code) for code in re.findall(r"^\| (\d+) \|", TEXT, re.MULTILINE)} == {*ExitCode, 130}
 
 
+def place_for(text, request):
+    """Where an example is tried."""
+    deciding = re.search(r"lzsyncd (approve|discard)", text)
+    return request.getfixturevalue("held" if deciding else "before" if "lzsyncd sync" in text else "after")
+
+
 @pytest.mark.parametrize("example", HELP_EXAMPLES)
-def test_the_examples_in_the_help_run(example, after, lzsyncd):
+def test_the_examples_in_the_help_run(example, request, lzsyncd):
+    after = place_for(example.replace("lzsyncd sync", ""), request)
     outcome = lzsyncd(*arguments_of(example, after.run))
     assert outcome.code in (0, 10), outcome.err
     assert outcome.out or "--quiet" in example
@@ -94,7 +101,7 @@ def test_the_examples_in_the_help_run(example, after, lzsyncd):
 
 @pytest.mark.parametrize("block", BLOCKS)
 def test_the_examples_in_the_document_run_and_print_what_they_show(block, request, lzsyncd):
-    place = request.getfixturevalue("before" if "lzsyncd sync" in block else "after")
+    place = place_for(block, request)
     run = place.run
     for line, shown in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE):
         outcome = lzsyncd(*arguments_of(line, run))

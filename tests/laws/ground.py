@@ -23,7 +23,8 @@ SYNC = model.Site(incomplete="sync")
 """The defaults, but for sets that need not be whole."""
 
 LZ = ("lz_org", "lz_pos", "lz_user", "lz_job", "lz_audience", "lz_audience_member", "lz_assignment")
-LEDGER = ("sync_run", "sync_count", "sync_file", "sync_error", "sync_change", "sync_member", "sync_slot", "sync_mail")
+LEDGER = ("sync_run", "sync_count", "sync_file", "sync_error", "sync_change", "sync_member", "sync_slot")
+LEDGER += ("sync_request", "sync_mail")
 
 Row = dict[str, Any]
 Tables = dict[str, dict[Any, Row]]

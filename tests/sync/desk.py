@@ -20,8 +20,9 @@ from lzsyncd.intake.claim import Judged, Order
 from lzsyncd.intake.markers import MARKERS, SET_FILES
 from lzsyncd.report.events import RunLog
 from lzsyncd.service.slots import Schedule, Slot
-from lzsyncd.sync.arrivals import Arrivals, work
+from lzsyncd.sync.arrivals import Arrivals
 from lzsyncd.sync.run import Options
+from lzsyncd.sync.work import work
 from lzsyncd.zone.database import Database
 from tests.laws.bridge import get_zone
 from tests.laws.ground import ask, tell

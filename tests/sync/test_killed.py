@@ -21,11 +21,11 @@ MENDED = {"rejected-user.csv": csv_of(f"{PEOPLE},lz_line", "6,fay,Fay,Lee,fay@a.
 BEFORE_THE_CLAIM = {
     "the run is written down": Point("lzsyncd.ledger.runs", "start"),
     "before the claim": Point("lzsyncd.sync.arrivals", "claim", "before"),
-    "the spool is made": Point("lzsyncd.intake.claim", "_write_order", "before"),
+    "the spool is made": Point("lzsyncd.intake.claim", "write_order", "before"),
     "half of the order is written": Point("json", "dump", "before"),
 }
 CLAIMED = {
-    "the order is written": Point("lzsyncd.intake.claim", "_write_order"),
+    "the order is written": Point("lzsyncd.intake.claim", "write_order"),
     "one file is claimed": Point("lzsyncd.intake.claim", "_move"),
     "two files are claimed": Point("lzsyncd.intake.claim", "_move", call=2),
     "one marker is claimed": Point("lzsyncd.intake.claim", "_move", call=4),

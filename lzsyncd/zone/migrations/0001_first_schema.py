@@ -199,6 +199,19 @@ CREATE TABLE sync_slot (
     claimed_at {text} NOT NULL,
     finished_at {text}
 );
+CREATE TABLE sync_request (
+    id {id},
+    kind {text} NOT NULL,
+    run_id {text},
+    plan_hash {text},
+    requested_by {text} NOT NULL DEFAULT '',
+    requested_at {text} NOT NULL,
+    started_at {text},
+    done_at {text},
+    exit_code INTEGER,
+    message {text} NOT NULL DEFAULT '',
+    result_run_id {text}
+);
 CREATE TABLE sync_mail (
     id {id},
     run_id {text},
@@ -229,6 +242,7 @@ NAMES = [
     "sync_change",
     "sync_member",
     "sync_slot",
+    "sync_request",
     "sync_mail",
 ]
 

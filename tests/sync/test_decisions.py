@@ -1,0 +1,146 @@
+"""What a person decides on a held set: apply it after all, or give it up; each once, whatever is killed meanwhile."""
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from lzsyncd.feed.elements import Element
+from lzsyncd.ledger import requests
+from lzsyncd.ledger.requests import Kind
+from lzsyncd.zone.database import Database
+from tests.laws.company import DAY_ONE, DAY_TWO
+from tests.laws.ground import ask, sync_at
+from tests.sync.desk import ON_SQLITE, Desk, Killed
+
+PEOPLE_ONLY = {"user.csv": DAY_ONE["user.csv"]}
+
+
+@pytest.fixture
+def held(desk: Desk) -> str:
+    """A run that waits for files which do not come; they lie in the inbox."""
+    desk.put(PEOPLE_ONLY)
+    desk.work(held=(desk.judge("user.csv").files, (Element.ORG, Element.POS)))
+    return str(desk.runs()[-1]["id"])
+
+
+def decide(desk: Desk, kind: Kind | str, run_id: str, **more: Any) -> dict[str, Any]:
+    """A person asks, the daemon does; returns what came of it."""
+    number = put_request(desk, kind, run_id, **more)
+    desk.work()
+    (row,) = ask(desk.site, "SELECT * FROM sync_request WHERE id = ?", number)
+    return row
+
+
+def put_request(desk: Desk, kind: Kind | str, run_id: str, plan_hash: str | None = None) -> int:
+    seen = desk.run(run_id)["plan_hash"] if plan_hash is None else plan_hash
+    with closing(Database(desk.site)) as database:
+        now = desk.clock().isoformat()
+        return requests.ask(database, kind, run_id, plan_hash=seen or "", by="ada", now=now)  # type: ignore[arg-type]
+
+
+def by_hand(desk: Desk, files: dict[str, bytes]) -> str:
+    """`sync --from`; returns the run."""
+    return sync_at(desk.clock(), desk.site, files).run
+
+
+def test_what_is_there_of_an_incomplete_set_is_synced(desk: Desk, held: str) -> None:
+    done = decide(desk, Kind.APPROVE, held)
+    assert (done["exit_code"], done["result_run_id"], done["requested_by"]) == (10, held, "ada")
+    assert desk.status(held) == "applied"
+    assert len(desk.people()) == 4
+    assert desk.archived(held) == PEOPLE_ONLY
+    assert desk.inbox() == desk.spool() == []
+    desk.work()
+    assert desk.statuses() == ["applied"]
+
+
+def test_a_set_of_a_folder_is_kept_until_it_is_decided(desk: Desk) -> None:
+    desk.site = replace(desk.site, incomplete="hold")
+    run = by_hand(desk, PEOPLE_ONLY)
+    assert (desk.status(run), desk.spool(), desk.archived(run)) == ("held", [run], {})
+    assert "The set waits for a person." in desk.outbox(run)
+    done = decide(desk, Kind.APPROVE, run)
+    assert (done["exit_code"], desk.status(run)) == (10, "applied")
+    assert desk.archived(run) == PEOPLE_ONLY
+    assert desk.spool() == []
+
+
+def test_a_discarded_set_is_archived_and_changes_nothing(desk: Desk, held: str) -> None:
+    done = decide(desk, Kind.DISCARD, held)
+    assert (done["exit_code"], desk.status(held), desk.people()) == (0, "discarded", {})
+    assert desk.archived(held) == PEOPLE_ONLY
+    assert desk.inbox() == desk.spool() == []
+    assert "discarded by a person" in desk.outbox(held)
+
+
+@ON_SQLITE
+def test_what_is_not_held_can_not_be_decided_on(desk: Desk, held: str) -> None:
+    decide(desk, Kind.DISCARD, held)
+    for kind, verb in ((Kind.APPROVE, "approve"), (Kind.DISCARD, "discard")):
+        done = decide(desk, kind, held)
+        assert done["exit_code"] == 2
+        assert done["message"] == f"Run {held} is discarded, not held: there is nothing to {verb}."
+    assert desk.status(held) == "discarded"
+
+
+@ON_SQLITE
+def test_what_nobody_knows_how_to_do_is_said_and_done_with(desk: Desk, held: str) -> None:
+    assert decide(desk, "dance", held)["exit_code"] == 2
+    assert desk.status(held) == "held"
+
+
+@ON_SQLITE
+def test_files_that_changed_meanwhile_were_not_approved(desk: Desk, held: str) -> None:
+    number = put_request(desk, Kind.APPROVE, held)
+    desk.put({"user.csv": DAY_TWO["user.csv"]})
+    desk.work()
+    (done,) = ask(desk.site, "SELECT * FROM sync_request WHERE id = ?", number)
+    assert (done["exit_code"], desk.status(held), desk.people()) == (2, "superseded", {})
+
+
+@ON_SQLITE
+def test_a_newer_set_of_a_folder_supersedes_a_held_one(desk: Desk) -> None:
+    desk.site = replace(desk.site, incomplete="hold")
+    old = by_hand(desk, PEOPLE_ONLY)
+    new = by_hand(desk, DAY_ONE)
+    assert [desk.status(run) for run in (old, new)] == ["superseded", "applied"]
+    assert desk.archived(old) == PEOPLE_ONLY
+
+
+@pytest.mark.parametrize("step", ["make_plan", "after_commit"])
+def test_an_approval_that_is_killed_is_gone_on_with(desk: Desk, held: str, broken: Callable[..., None], step: str):
+    number = put_request(desk, Kind.APPROVE, held)
+    broken(1, Killed(), step)
+    with pytest.raises(Killed):
+        desk.work()
+    desk.work()
+    (done,) = ask(desk.site, "SELECT * FROM sync_request WHERE id = ?", number)
+    assert (desk.status(held), len(desk.people())) == ("applied", 4)
+    assert done["exit_code"] == 10
+    assert desk.archived(held) == PEOPLE_ONLY
+    assert desk.spool() == []
+
+
+@ON_SQLITE
+def test_an_approval_that_kills_its_process_again_and_again_is_given_up(
+    desk: Desk, held: str, broken: Callable[..., None]
+) -> None:
+    number = put_request(desk, Kind.APPROVE, held)
+    broken(9, Killed())
+    for _ in range(3):
+        with pytest.raises(Killed):
+            desk.work()
+    desk.work()
+    (done,) = ask(desk.site, "SELECT * FROM sync_request WHERE id = ?", number)
+    assert (done["exit_code"], desk.status(held)) == (1, "failed")
+    assert "user.csv" in desk.quarantined(held)
+    assert desk.people() == {}
+
+
+@ON_SQLITE
+def test_an_approval_whose_run_fails_says_so(desk: Desk, held: str, broken: Callable[..., None]) -> None:
+    broken(1)
+    assert decide(desk, Kind.APPROVE, held)["exit_code"] == 1
