@@ -26,6 +26,18 @@ if os.environ.get("CI"):
 # Tests start hundreds of programs: each would compile lzsyncd anew (80 ms) where the environment forbids to keep it.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Twice as many workers as cores for `-n auto`: tests of programs mostly wait for them."""
+    return 2 * len(os.sched_getaffinity(0))
+
+
+@pytest.hookimpl(trylast=True)  # after they were shuffled
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that take longest, or the last of all may run alone."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 TEMPLATE = "lzsyncd_template"
 MEMORY = Path("/dev/shm")
 ENOUGH = 2 << 30  # bytes for the server's log and the databases of one worker
@@ -64,7 +76,17 @@ def database(request: pytest.FixtureRequest) -> Callable[[Path], str]:
 
     Takes the site's folder (where `zone.db` is); returns what the configuration's key `database` says.
     """
-    if request.param == "sqlite":
+    return _maker(request.param, request)
+
+
+@pytest.fixture
+def databases(request: pytest.FixtureRequest) -> dict[str, Callable[[Path], str]]:
+    """What makes a fresh database of either kind, for tests that compare both with something that takes long."""
+    return {kind: _maker(kind, request) for kind in DATABASES}
+
+
+def _maker(kind: str, request: pytest.FixtureRequest) -> Callable[[Path], str]:
+    if kind == "sqlite":
         return copies_of(request.getfixturevalue("migrated_sqlite"))
     return _copies_in(request)
 

@@ -4,7 +4,7 @@ LZSYNCD_REAL_INPUT names the folder that holds them: `DATE/{org,pos,user}.csv`. 
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -23,8 +23,6 @@ FIELDS = {name: CustomField("text") for name in ("fte", "payfloor", "profession"
 ORGANISATION = replace(Site(), user=Policy(customfields=FIELDS))
 """The defaults, and the four custom fields that the files have."""
 
-pytestmark = pytest.mark.xdist_group("real input")  # the reference is computed once, by one worker
-
 
 class Snapshot(NamedTuple):
     """One delivery, and what must come of it."""
@@ -34,9 +32,9 @@ class Snapshot(NamedTuple):
     expected: Outcome
 
 
-@pytest.fixture(scope="session")
-def snapshots() -> list[Snapshot]:
-    """What the reference makes of the snapshots; it takes some seconds for each."""
+@pytest.fixture
+def folders() -> list[Path]:
+    """Of the snapshots, the oldest first."""
     named = os.environ.get(VARIABLE)
     if not named:
         if os.environ.get("CI"):
@@ -44,34 +42,46 @@ def snapshots() -> list[Snapshot]:
         pytest.skip(f"{VARIABLE} is not set: it names the folder that holds the real snapshots.")
     folders = sorted(path for path in Path(named).iterdir() if path.is_dir())
     assert len(folders) == SNAPSHOTS, f"{VARIABLE} names a folder with {len(folders)} snapshots, not {SNAPSHOTS}."
-    found, zone = [], Zone()
+    return folders
+
+
+def snapshots(folders: list[Path]) -> Iterator[Snapshot]:
+    """What the reference makes of the snapshots; it takes some seconds for each."""
+    zone = Zone()
     for folder in folders:
         files = {path.name: path.read_bytes() for path in folder.glob("*.csv")}
         expected = sync(zone, files, ORGANISATION)
-        found.append(Snapshot(folder.name, files, expected))
+        yield Snapshot(folder.name, files, expected)
         zone = expected.zone
-    return found
 
 
+@pytest.mark.long
 def test_every_snapshot_ends_as_in_the_reference(
-    snapshots: list[Snapshot], database: Callable[[Path], str], tmp_path: Path
+    folders: list[Path], databases: dict[str, Callable[[Path], str]], tmp_path: Path
 ) -> None:
-    site = site_of(ORGANISATION, tmp_path, database(tmp_path / "acme"))
-    for snapshot in snapshots:
-        result = run_set(site, tmp_path / snapshot.date, snapshot.files)
-        print(f"\n{snapshot.date}: {result.status} {result.counts} {result.findings}", end="")
-        assert findings_of(site, result.run) == expected_findings(snapshot.expected.findings)
-        assert result.status == snapshot.expected.status
-        assert result.counts == snapshot.expected.counts
-        got, wanted = get_zone(site), normal(snapshot.expected.zone)
-        assert got.org == wanted.org
-        assert got.pos == wanted.pos
-        assert got.people == wanted.people
-        assert got.jobs == wanted.jobs
-        assert_the_books_balance(site, result.run)
-        assert_paths_follow_from_parents(site)
-    again = run_set(site, tmp_path / "again", snapshots[-1].files)
-    assert again.status == "unchanged"
+    """On both databases in one test: what the reference says is then worked out once."""
+    sites = [site_of(ORGANISATION, tmp_path / kind, make(tmp_path / kind / "acme")) for kind, make in databases.items()]
+    for snapshot in snapshots(folders):
+        for site in sites:
+            assert_it_ends_as_in_the_reference(site, snapshot)
+    for site in sites:
+        again = run_set(site, site.folder / "again", snapshot.files)
+        assert again.status == "unchanged"
+
+
+def assert_it_ends_as_in_the_reference(site: RealSite, snapshot: Snapshot) -> None:
+    result = run_set(site, site.folder / snapshot.date, snapshot.files)
+    print(f"\n{snapshot.date}: {result.status} {result.counts} {result.findings}", end="")
+    assert findings_of(site, result.run) == expected_findings(snapshot.expected.findings)
+    assert result.status == snapshot.expected.status
+    assert result.counts == snapshot.expected.counts
+    got, wanted = get_zone(site), normal(snapshot.expected.zone)
+    assert got.org == wanted.org
+    assert got.pos == wanted.pos
+    assert got.people == wanted.people
+    assert got.jobs == wanted.jobs
+    assert_the_books_balance(site, result.run)
+    assert_paths_follow_from_parents(site)
 
 
 def assert_the_books_balance(site: RealSite, run: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from lzsyncd.service.bell import FULL, Bell
 
-LONG, SOON = 10.0, 2.0  # seconds
+LONG, SOON = 60.0, 30.0  # seconds
 
 
 @pytest.fixture

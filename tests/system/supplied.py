@@ -18,7 +18,7 @@ from tests.system.installation import LZSYNCD
 from tests.system.premises import CONFIG, SRV, add_site
 from tests.system.sshd import Client, Server
 
-PATIENCE = 30.0  # seconds
+PATIENCE = 120.0  # seconds; a test must not hang
 ASK = "import json, sqlite3, sys; print(json.dumps(sqlite3.connect(sys.argv[1], 30).execute(sys.argv[2]).fetchall()))"
 
 
@@ -78,6 +78,18 @@ class Supplied:
         with self.paramiko() as session:
             return [json.loads(session.open(f"/outbox/{run}/summary.json").read()) for run in runs]
 
+    @contextmanager
+    def run_stopped(self) -> Iterator[None]:
+        """The run that is under way stands still during the block, and whatever it has started."""
+        pids = self.machine.run("cat", "/sys/fs/cgroup/system.slice/lzsyncd.service/cgroup.procs").stdout.split()
+        children = [pid for pid in pids if pid != self.machine.show("lzsyncd.service", "MainPID")]
+        assert children
+        self.machine.run("kill", "-STOP", *children)
+        try:
+            yield
+        finally:
+            self.machine.run("kill", "-CONT", *children)
+
     # -- what became of it
 
     def size(self, name: str) -> int:
@@ -89,9 +101,9 @@ class Supplied:
         """Whether something was claimed."""
         return any(self.folder.joinpath("spool").iterdir())
 
-    def until(self, what: Callable[[], bool], patience: float = PATIENCE) -> None:
+    def until(self, what: Callable[[], bool]) -> None:
         """Wait for something."""
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + PATIENCE
         while not what():
             assert time.monotonic() < deadline, self._told()
             time.sleep(0.02)
@@ -102,22 +114,21 @@ class Supplied:
         found: list[dict[str, Any]] = json.loads(told)
         return found[::-1]
 
-    def is_told_of(self, runs: int, patience: float = PATIENCE) -> None:
+    def is_told_of(self, runs: int) -> None:
         """Wait until the account was told of so many runs, and nothing is under way."""
-        self.until(lambda: len(self._told_of()) >= runs and not self.has_taken(), patience)
+        self.until(lambda: len(self._told_of()) >= runs and not self.has_taken())
 
-    def ends(self, *statuses: str, left: tuple[str, ...] = (), patience: float = PATIENCE) -> list[dict[str, Any]]:
+    def ends(self, *statuses: str, left: tuple[str, ...] = ()) -> list[dict[str, Any]]:
         """Wait until there were so many runs: they ended like this, each told of and each begun once; nothing is left.
 
         Args:
             statuses: how they ended.
             left: what is still in the inbox; `{0[run]}` is the id of the first run.
-            patience: seconds to wait at most.
 
         Returns:
             What the account was told.
         """
-        self.is_told_of(len(statuses), patience)
+        self.is_told_of(len(statuses))
         found = self.runs()
         assert [run["status"] for run in found] == list(statuses), self._told()
         assert self.ask("SELECT max(attempt) FROM sync_run") == [[1]]

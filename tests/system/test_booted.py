@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.system.booted import booted
 from tests.system.installation import LZSYNCD, REPOSITORY
 
-GONE = 15.0  # seconds within which nothing is left of a machine
+GONE = 60.0  # seconds within which nothing is left of a machine
 
 
 def traces(name: str) -> list[str]:
