@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from lzsyncd.checks.told import told
 from lzsyncd.checks.values import fold
 from lzsyncd.feed.elements import Column, Element, Home, Kind
+from lzsyncd.feed.newcomers import is_raw
 from lzsyncd.feed.stage import Staged, cell, watched_columns
-from lzsyncd.sync.picture import Picture, accepted, document, given, is_raw
+from lzsyncd.sync.picture import Picture, accepted, document, given
 
 BLOCK = 10_000
 CLAIM = "line INTEGER PRIMARY KEY, record INTEGER, copy INTEGER, idnumber TEXT, id BIGINT"

@@ -7,7 +7,7 @@ done in a process of its own, beside the database (see `feed/apart.py`).
 import marshal
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import repeat
+from itertools import compress, repeat
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,8 +16,10 @@ from lzsyncd.checks.values import DROPPED, Checked, Rules, ValueCheck, fold
 from lzsyncd.feed.csvfile import Batch, CsvFile, Spoiled
 from lzsyncd.feed.elements import Column
 from lzsyncd.feed.formulas import rearm
+from lzsyncd.feed.newcomers import Newcomers, told
 from lzsyncd.feed.suspects import Suspects
 from lzsyncd.zone.dialect import PACKERS, UNIT_SEPARATOR, Columns, Packed
+from lzsyncd.zone.digest import NO_SUMS, sums_of
 
 BATCHES_PER_CHUNK = 16  # of some 400 records: about a mebibyte of text
 
@@ -39,6 +41,7 @@ class Recipe:
         mended: it is a reject file that came back: cells were disarmed against spreadsheets.
         wide: stage every cell in a column of its own, else all joined.
         watched: names of the columns of which repeated values are noted.
+        newcomers: (wide) how records are told that are new, as all of them are.
         dialect: whose database the chunks are packed for.
     """
 
@@ -54,6 +57,7 @@ class Recipe:
     mended: bool
     wide: bool
     watched: tuple[str, ...]
+    newcomers: Newcomers
     dialect: str
 
 
@@ -68,6 +72,7 @@ class Chunk(NamedTuple):
         present: (line, record, key) of the spoiled records whose key could be read.
         suspects: (column, value) of values that may be there twice.
         sparse: (wide) names of the columns in which a record has no value.
+        sums: (wide) of the hashes of what is told of the records, but for those that go.
         packed: the rows of the staging table, as the dialect packs them.
     """
 
@@ -78,6 +83,7 @@ class Chunk(NamedTuple):
     present: list[tuple[int, int, str]]
     suspects: list[tuple[str, str]]
     sparse: list[str]
+    sums: tuple[int, int]
     packed: list[Packed]
 
     def to_bytes(self) -> bytes:
@@ -129,6 +135,7 @@ class _Preparer:
         self._present: list[tuple[int, int, str]] = []
         self._seen_again: list[tuple[str, str]] = []
         self._sparse: dict[str, None] = {}
+        self._sums = NO_SUMS
         self._packed: list[Packed] = []
 
     def chunk(self) -> Chunk:
@@ -141,6 +148,7 @@ class _Preparer:
             self._present,
             self._seen_again,
             list(self._sparse),
+            (self._sums.first, self._sums.second),
             self._packed,
         )
         self._start()
@@ -174,12 +182,22 @@ class _Preparer:
         marks = goes or ["0"] * len(places)
         if self.recipe.wide:
             self._sparse |= {name: None for name, column in by_name.items() if "" in column or DROPPED in column}
-            return [places, order, order, marks, *by_name.values()]
+            return [places, order, order, marks, *by_name.values(), *self._newcomers(marks, by_name)]
         if self._as_it_stands and checked.as_written and not checked.findings and batch.texts:
             fields = self._joined_lines(batch)
         else:
             fields = [*map(UNIT_SEPARATOR.join, zip(marks, *by_name.values(), strict=True))]
         return [places, order, by_name["idnumber"], fields]
+
+    def _newcomers(self, marks: list[str], by_name: dict[str, list[str]]) -> tuple[list[str], list[str]]:
+        recipe, number = self.recipe, len(marks)
+        created = recipe.newcomers.history(by_name, number)
+        keys: Iterable[str] = by_name["idnumber"]
+        stay: Iterable[str] = created
+        if "1" in marks:
+            keys, stay = (compress(texts, map("0".__eq__, marks)) for texts in (keys, stay))
+        self._sums = self._sums.plus(sums_of(told(recipe.rules.element, keys, stay)))
+        return created, recipe.newcomers.customs(by_name, number)
 
     def _joined_lines(self, batch: Batch) -> list[str]:
         """`0` for a record that does not go, and its cells: the lines with another delimiter."""

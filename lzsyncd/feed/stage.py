@@ -17,9 +17,11 @@ from lzsyncd.feed.apart import chunks
 from lzsyncd.feed.csvfile import CsvFile, FileRejected
 from lzsyncd.feed.elements import COLUMNS, Column, Element, Home, Kind
 from lzsyncd.feed.header import Header, read_header
+from lzsyncd.feed.newcomers import NOTHING_TOLD, Newcomers, newcomers
 from lzsyncd.feed.preparing import Chunk, Recipe
 from lzsyncd.progress import Progress
 from lzsyncd.zone.database import Database
+from lzsyncd.zone.digest import NO_SUMS, Sums
 
 
 @dataclass
@@ -36,6 +38,9 @@ class Staged:
         mended: it is a reject file that came back: it removes nobody.
         wide: whether every record was staged in columns.
         sparse: (wide) names of the columns in which a record has no value; in the others each has one.
+        newcomers: how new records of the file are told.
+        first_id: the id before those that new records get, in the order of `seq`; known once they are matched.
+        sums: (wide) of the hashes of what is told of its records as new ones.
         records: records read, the spoiled ones included.
         spoiled: records that could not be staged (all have a finding).
         unreadable: records whose key could not be read (law 3).
@@ -51,6 +56,9 @@ class Staged:
     mended: bool = False
     wide: bool = True
     sparse: set[str] = field(default_factory=set)
+    newcomers: Newcomers = NOTHING_TOLD
+    first_id: int = 0
+    sums: Sums = NO_SUMS
     records: int = 0
     spoiled: int = 0
     unreadable: int = 0
@@ -90,6 +98,11 @@ def watched_columns(columns: Sequence[Column], config: ElementConfig) -> list[Co
 def cell(column: Column) -> str:
     """The staging column of a file's column."""
     return f"c_{column.name}"
+
+
+def stage_columns(staged: Staged) -> list[str]:
+    """The columns of `stage_ELEMENT` that reading fills, in its order."""
+    return ["line", "record", "seq", "goes", *(cell(column) for column in staged.columns), "created", "custom"]
 
 
 @dataclass
@@ -166,17 +179,21 @@ class Stager:
             columns=header.columns,
             positions=header.positions,
             key_position=header.key_position,
-            rules=Rules(
-                element=self.element,
-                date_formats=self.config.date_formats,
-                timezone=self.site.timezone,
-                allow_duplicate_emails=self.config.allow_duplicate_emails,
-            ),
+            rules=self._rules(),
             keeps_empty=self.config.empty == "keep",
             mended=self.staged.mended,
             wide=self.staged.wide,
             watched=tuple(column.name for column in self._suspicious(header)),
+            newcomers=self.staged.newcomers,
             dialect=self.database.dialect.name,
+        )
+
+    def _rules(self) -> Rules:
+        return Rules(
+            element=self.element,
+            date_formats=self.config.date_formats,
+            timezone=self.site.timezone,
+            allow_duplicate_emails=self.config.allow_duplicate_emails,
         )
 
     def _write(self, chunk: Chunk) -> None:
@@ -185,14 +202,14 @@ class Stager:
         staged.spoiled += chunk.spoiled
         staged.unreadable += chunk.unreadable
         staged.sparse.update(chunk.sparse)
+        staged.sums = staged.sums.plus(Sums(*chunk.sums))
         for finding in chunk.findings:
             findings.add(Finding(*finding)._replace(element=e))
         findings.notes(f"present_{e}", chunk.present)
         findings.notes(f"suspect_{e}", chunk.suspects)
         findings.flush()
         if staged.wide:
-            columns = ["line", "record", "seq", "goes", *(cell(column) for column in staged.columns)]
-            self.database.load_packed(f"stage_{e}", columns, chunk.packed)
+            self.database.load_packed(f"stage_{e}", stage_columns(staged), chunk.packed)
         else:
             self.database.load_packed(f"seen_{e}", ["line", "record", "idnumber", "fields"], chunk.packed)
         self._loaded()
@@ -204,6 +221,7 @@ class Stager:
         staged.mended = header.mended or staged.name == self.element.mended_file_name
         staged.columns = tuple(column for column in header.columns if column.kind is not Kind.DELETED)
         staged.has_deleted = len(staged.columns) < len(header.columns)
+        staged.newcomers = newcomers(staged.columns, self.config, self._rules())
         for finding in header.findings:
             self.findings.add(finding)
             staged.usable = staged.usable and not finding.code.startswith("file.header")
@@ -215,10 +233,11 @@ class Stager:
     def _create_tables(self) -> None:
         e = self.element
         cells = "".join(f", {cell(column)} TEXT" for column in self.staged.columns or COLUMNS[e][:1])
-        own = "line INTEGER PRIMARY KEY" if self.database.dialect.name == "sqlite" else "line INTEGER"
+        line = "line INTEGER PRIMARY KEY" if self.database.dialect.name == "sqlite" else "line INTEGER"
+        own = f"{line}, record INTEGER, seq INTEGER, copy INTEGER DEFAULT 0, goes INTEGER"
         for name, columns in (
-            (f"stage_{e}", f"{own}, record INTEGER, seq INTEGER, copy INTEGER DEFAULT 0, goes INTEGER{cells}"),
-            (f"seen_{e}", f"{own}, record INTEGER, idnumber TEXT, fields TEXT"),
+            (f"stage_{e}", f"{own}{cells}, created TEXT, custom TEXT"),
+            (f"seen_{e}", f"{line}, record INTEGER, idnumber TEXT, fields TEXT"),
             (f"suspect_{e}", "column_name TEXT, value TEXT"),
             (f"present_{e}", "line INTEGER, record INTEGER, idnumber TEXT"),
         ):

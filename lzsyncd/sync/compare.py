@@ -5,7 +5,7 @@ selects candidates; it cannot tell NULL from '', so the comparison field by fiel
 """
 
 from lzsyncd.feed.elements import Element
-from lzsyncd.feed.stage import Staged, cell
+from lzsyncd.feed.stage import Staged, stage_columns
 from lzsyncd.sync.picture import Picture, job_join, link_joins, standing_text
 from lzsyncd.zone.dialect import UNIT_SEPARATOR
 
@@ -49,19 +49,20 @@ class Comparison:
 
 def _stage(picture: Picture, staged: Staged) -> None:
     e, database = staged.element, picture.database
-    columns = ["line", "record", "seq", "goes", *(cell(column) for column in staged.columns)]
+    names = [column.name for column in staged.columns]
     after, seq = 0, 0
     query = (
         f"SELECT s.line, s.record, s.fields FROM seen_{e} s WHERE s.line > ? "
         f"AND s.line IN (SELECT line FROM differs_{e}) ORDER BY s.line LIMIT {BLOCK}"
     )
     while rows := database.rows(query, (after,)):
-        staged_rows = []
-        for line, record, fields in rows:
-            seq += 1
-            staged_rows.append((str(line), str(record), str(seq), *fields.split(UNIT_SEPARATOR)))
-        database.load(f"stage_{e}", columns, staged_rows)
-        after = rows[-1][0]
+        goes, *columns = zip(*(fields.split(UNIT_SEPARATOR) for _, _, fields in rows), strict=True)
+        cells = dict(zip(names, columns, strict=True))
+        new = staged.newcomers
+        places = ((str(line), str(record), str(seq)) for seq, (line, record, _) in enumerate(rows, seq + 1))
+        told = zip(goes, *columns, new.history(cells, len(rows)), new.customs(cells, len(rows)), strict=True)
+        database.load(f"stage_{e}", stage_columns(staged), (a + b for a, b in zip(places, told, strict=True)))
+        after, seq = rows[-1][0], seq + len(rows)
 
 
 def _differing(picture: Picture, staged: Staged, after: int = 0) -> str:

@@ -21,6 +21,7 @@ USER_TABLE = (
 def match(picture: Picture) -> None:
     """Fill `match_org`, `match_pos`, `match_user`; units first, since people point to them."""
     for element in Element:
+        picture.staged[element].first_id = picture.database.next_ids(f"lz_{element}") - 1
         _mark_copies(picture, element)
         _index_keys(picture, element)
     for element in UNITS:
@@ -56,8 +57,7 @@ def _index_matches(picture: Picture, e: Element) -> None:
 
 
 def _unit_query(picture: Picture, staged: Staged) -> str:
-    e = staged.element
-    first = picture.database.next_ids(f"lz_{e}") - 1
+    e, first = staged.element, staged.first_id
     parent, joins = "NULL", ""
     if column := staged.column("parentidnumber"):
         parent = _link(staged, column, f"coalesce(p.id, {first} + px.seq, -1)")
@@ -70,7 +70,7 @@ def _unit_query(picture: Picture, staged: Staged) -> str:
 
 
 def _user_query(picture: Picture, staged: Staged) -> str:
-    first = picture.database.next_ids("lz_user") - 1
+    first = staged.first_id
     links, joins = [], ""
     for name in LINKS:
         column = staged.column(name)
@@ -78,7 +78,7 @@ def _user_query(picture: Picture, staged: Staged) -> str:
             links.append("NULL")
             continue
         alias = LINKS[name][0]
-        start = first if column.refers_to is Element.USER else picture.database.next_ids(f"lz_{column.refers_to}") - 1
+        start = picture.staged[column.refers_to].first_id
         links.append(_link(staged, column, f"coalesce({alias}.id, {start} + {alias}x.seq, -1)"))
         joins += _named(picture, column.refers_to, alias, cell(column))
     return (

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from lzsyncd.checks.findings import FindingStore
 from lzsyncd.checks.values import DROPPED
 from lzsyncd.feed.elements import Column, Element, Home, Kind
+from lzsyncd.feed.newcomers import is_raw
 from lzsyncd.feed.stage import Staged, cell
 from lzsyncd.progress import Progress
 from lzsyncd.zone.database import Database
@@ -64,6 +65,23 @@ def accepted(element: Element, alias: str = "m") -> str:
     return f"NOT EXISTS (SELECT 1 FROM out_{element} x WHERE x.line = {alias}.line)"
 
 
+def new_records(staged: Staged) -> str:
+    """SQL: from the accepted records (`s`) that are new, in the order of the file; `new_id` is what each gets.
+
+    Of people in a file that is staged wide all are: nobody stands whom it could name. They need no join (measured on
+    PostgreSQL, a million people: it sorts them, 4 s of 9).
+    """
+    e = staged.element
+    if staged.wide and e is Element.USER:
+        return f"FROM stage_user s WHERE s.goes = 0 AND {accepted(e, 's')}"
+    return f"FROM match_{e} m JOIN stage_{e} s ON s.line = m.line WHERE m.sid IS NULL AND NOT m.goes ORDER BY m.line"
+
+
+def new_id(staged: Staged) -> str:
+    """SQL: the id that the record `s` gets when it is new."""
+    return f"{staged.first_id} + s.seq"
+
+
 def given(staged: Staged, column: Column, stage: str = "s", standing: str = "") -> str:
     """SQL: the record says something about a column.
 
@@ -89,11 +107,6 @@ def staged_value(staged: Staged, column: Column, stage: str = "s") -> str:
 def standing_value(column: Column) -> str:
     """SQL: what stands in a column that is no link and no custom field (`u`: the record, `j`: its job)."""
     return f"{'j' if column.home is Home.JOB else 'u'}.{column.stored}"
-
-
-def is_raw(column: Column) -> bool:
-    """Whether a custom field's value is JSON other than a string."""
-    return column.kind in (Kind.CHECKBOX, Kind.MULTISELECT, Kind.NUMBER)
 
 
 def document(alias: str = "u") -> str:

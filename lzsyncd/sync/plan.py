@@ -9,8 +9,9 @@ from dataclasses import dataclass, fields
 from lzsyncd.errors import BooksDoNotBalance
 from lzsyncd.feed.elements import COLUMNS, Element, Home
 from lzsyncd.feed.stage import Staged
-from lzsyncd.sync.fields import Field, changed_object, created_object, fields_of
-from lzsyncd.sync.picture import Picture, job_join, link_joins, standing_text
+from lzsyncd.sync.fields import Field, changed_object, fields_of
+from lzsyncd.sync.picture import Picture, accepted, job_join, link_joins, new_records, standing_text
+from lzsyncd.zone.digest import NO_SUMS, Sums
 
 
 @dataclass
@@ -71,11 +72,28 @@ def make_plan(picture: Picture, run_id: str) -> Plan:
     with picture.database.indexes_last("sync_change", sum(staged.records for staged in picture.staged.values())):
         written = {e: _write_history(picture, picture.staged[e], run_id) for e in Element}
     counts = {e: _count(picture, staged, written[e]) for e, staged in picture.staged.items() if staged.present}
+    return Plan(counts, _sums(picture, written, run_id).digest())
+
+
+def _sums(picture: Picture, written: dict[Element, "Written"], run_id: str) -> Sums:
+    """The sums of all changes. Those of a file that is staged wide were made while it was read."""
+    wide = [staged for staged in picture.staged.values() if staged.wide and staged.usable]
+    sums = NO_SUMS
+    for staged in wide:
+        e = staged.element
+        rejected = f"SELECT '{e} ' || s.c_idnumber || ' created ' || s.created FROM stage_{e} s WHERE s.goes = 0"
+        sums = sums.plus(staged.sums).minus(_sums_of(picture, f"{rejected} AND NOT {accepted(e, 's')}"))
+    made = ", ".join(f"'{staged.element}'" for staged in wide) or "''"
+    if not any(some.other_than(new=e in made) for e, some in written.items()):
+        return sums
     # the day on which the jobs of deleted people end moves with the date alone: it is not part of the digest
     after = "CASE WHEN action = 'removed' AND after LIKE '{\"deleted\":true%' THEN 'deleted' ELSE after END"
     changes = f"SELECT element || ' ' || idnumber || ' ' || action || ' ' || {after} FROM sync_change WHERE run_id = ?"
-    digest = picture.database.dialect.digest(picture.database.connection, changes, (run_id,))
-    return Plan(counts, digest)
+    return sums.plus(_sums_of(picture, f"{changes} AND NOT (action = 'created' AND element IN ({made}))", (run_id,)))
+
+
+def _sums_of(picture: Picture, query: str, parameters: tuple[str, ...] = ()) -> Sums:
+    return picture.database.dialect.sums(picture.database.connection, query, parameters)
 
 
 def returns(element: Element, staged_fields: list[Field]) -> str:
@@ -113,6 +131,10 @@ class Written:
     changed: int
     removed: int
 
+    def other_than(self, *, new: bool) -> int:
+        """How many of them; without the new records where `new`."""
+        return self.changed + self.removed + (0 if new else self.created)
+
 
 def _write_history(picture: Picture, staged: Staged, run_id: str) -> Written:
     e, all_fields = staged.element, fields_of(picture, staged)
@@ -120,8 +142,7 @@ def _write_history(picture: Picture, staged: Staged, run_id: str) -> Written:
     head = f"SELECT '{run_id}', '{e}', "
     where = f"'{staged.name}', m.line"
     created = picture.database.run(
-        f"{insert}{head}m.idnumber, 'created', '{{}}', {created_object(picture, all_fields)}, {where} "
-        f"FROM match_{e} m JOIN stage_{e} s ON s.line = m.line WHERE m.sid IS NULL AND NOT m.goes ORDER BY m.line"
+        f"{insert}{head}s.c_idnumber, 'created', '{{}}', s.created, '{staged.name}', s.line {new_records(staged)}"
     )
     changed = picture.database.run(
         f"{insert}{head}m.idnumber, c.action, {changed_object(all_fields, 'before')}, "

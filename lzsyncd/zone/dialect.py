@@ -4,11 +4,11 @@ The common subset is that of SQLite ≥ 3.40 and PostgreSQL ≥ 15: `UPDATE … 
 `TRUE`/`FALSE`, partial and expression indexes, `->` and `->>` on JSON. Placeholders are written `?`.
 """
 
-import hashlib
-import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any, Protocol
+
+from lzsyncd.zone.digest import NO_SUMS, Sums, sums_of
 
 Row = tuple[Any, ...]
 Columns = list[list[str]]  # of one length
@@ -18,7 +18,6 @@ BATCH = 2_000  # rows fetched at a time; a few hundred KiB
 
 UNIT_SEPARATOR = "\x1f"  # joins the cells of a staged record; refused inside cells (`record.control`)
 MAX_ARGUMENTS = 90  # of an SQLite function, which takes 100
-_HALF = 1 << 64
 
 
 class Dialect(Protocol):
@@ -63,9 +62,6 @@ class Dialect(Protocol):
     def quoted(self, text: str) -> str:
         """A text expression as a JSON string."""
 
-    def members(self, pairs: Sequence[tuple[str, str]]) -> list[str]:
-        """Members of a JSON object, (name, SQL of a text that is not NULL): SQL of each some, with a comma before."""
-
     def octets(self, text: str) -> str:
         """The length of a text in bytes."""
 
@@ -78,8 +74,8 @@ class Dialect(Protocol):
     def index_definitions(self, table: str) -> str:
         """A query for (name, statement) of the secondary indexes of a table."""
 
-    def digest(self, connection: Any, query: str, parameters: Sequence[Any]) -> str:
-        """A digest of the rows of a one-column query, whatever their order."""
+    def sums(self, connection: Any, query: str, parameters: Sequence[Any]) -> Sums:
+        """Two sums of hashes of the rows of a one-column query, as `sums_of` makes them."""
 
 
 class SQLite:
@@ -130,12 +126,6 @@ class SQLite:
     def quoted(self, text: str) -> str:
         return f"json_quote({text})"
 
-    def members(self, pairs: Sequence[tuple[str, str]]) -> list[str]:
-        some = MAX_ARGUMENTS // 2
-        runs = [pairs[at : at + some] for at in range(0, len(pairs), some)]
-        objects = (f"json_object({', '.join(_pair(*pair) for pair in run)})" for run in runs)
-        return [f"',' || rtrim(substr({made}, 2), '}}')" for made in objects]
-
     def octets(self, text: str) -> str:
         return f"length(CAST({text} AS BLOB))"
 
@@ -148,15 +138,12 @@ class SQLite:
     def index_definitions(self, table: str) -> str:
         return f"SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = '{table}' AND sql IS NOT NULL"
 
-    def digest(self, connection: Any, query: str, parameters: Sequence[Any]) -> str:
-        sums = [0, 0]
+    def sums(self, connection: Any, query: str, parameters: Sequence[Any]) -> Sums:
+        sums = NO_SUMS
         cursor = connection.execute(query, parameters)
         while rows := cursor.fetchmany(BATCH):
-            digests = b"".join([hashlib.sha256(text.encode()).digest() for (text,) in rows])
-            quarters = struct.unpack(f">{4 * len(rows)}q", digests)
-            sums[0] += sum(quarters[0::4])
-            sums[1] += sum(quarters[1::4])
-        return _digest_of(sums)
+            sums = sums.plus(sums_of(text for (text,) in rows))
+        return sums
 
 
 class PostgreSQL:
@@ -216,10 +203,6 @@ class PostgreSQL:
     def quoted(self, text: str) -> str:
         return f"to_json({text})::text"
 
-    def members(self, pairs: Sequence[tuple[str, str]]) -> list[str]:
-        row = ", ".join(f'{text} AS "{name}"' for name, text in pairs)
-        return [f"',' || rtrim(substr(row_to_json((SELECT r FROM (SELECT {row}) r))::text, 2), '}}')"]
-
     def octets(self, text: str) -> str:
         return f"octet_length({text})"
 
@@ -238,7 +221,7 @@ class PostgreSQL:
             f"AND i.tablename = '{table}' AND i.indexname NOT LIKE '%_pkey'"
         )
 
-    def digest(self, connection: Any, query: str, parameters: Sequence[Any]) -> str:
+    def sums(self, connection: Any, query: str, parameters: Sequence[Any]) -> Sums:
         half = "('x' || encode(substr(h, {}, 8), 'hex'))::bit(64)::bigint"
         found = connection.execute(
             self.statement(
@@ -247,12 +230,7 @@ class PostgreSQL:
             ),
             parameters,
         )
-        return _digest_of([int(part) for part in found.fetchone()])
-
-
-def _digest_of(sums: Sequence[int]) -> str:
-    """Sums of hashes do not depend on order: shuffling a file gives the same digest (law 5)."""
-    return hashlib.sha256("/".join(str(part % _HALF) for part in sums).encode()).hexdigest()
+        return Sums(*map(int, found.fetchone()))
 
 
 def _copy_blocks(rows: Iterable[Sequence[Any]]) -> Iterator[bytes]:
@@ -282,10 +260,6 @@ def _copy_text(block: list[str]) -> bytes:
 
 # stand-ins while a block is put together; cells with control characters are refused (`record.control`)
 _LINE, _CELL, _NULL = "\x1c", "\x1d", "\x1b"
-
-
-def _pair(name: str, text: str) -> str:
-    return f"'{name}', {text}"
 
 
 def _as_columns(columns: Columns) -> Packed:

@@ -9,9 +9,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from lzsyncd.checks.values import Rules
+from lzsyncd.config import ElementConfig
 from lzsyncd.feed import apart
 from lzsyncd.feed.csvfile import FileRejected
 from lzsyncd.feed.elements import COLUMNS, Element
+from lzsyncd.feed.newcomers import newcomers
 from lzsyncd.feed.preparing import Chunk, Recipe, prepare
 
 NAMES = ("idnumber", "username", "firstname", "lastname", "email", "city", "suspended", "deleted")
@@ -19,19 +21,22 @@ COLUMNS_BY_NAME = {column.name: column for column in COLUMNS[Element.USER]}
 
 
 def recipe(path: Path, names: tuple[str, ...] = NAMES[:-1], *, wide: bool = True, dialect: str = "sqlite") -> Recipe:
+    columns = tuple(COLUMNS_BY_NAME[name] for name in names)
+    rules = Rules(Element.USER, ("%Y-%m-%d",), ZoneInfo("UTC"), allow_duplicate_emails=False)
     return Recipe(
         path=path,
         delimiter=",",
         max_size=1 << 30,
         names=names,
-        columns=tuple(COLUMNS_BY_NAME[name] for name in names),
+        columns=columns,
         positions=tuple(range(len(names))),
         key_position=0,
-        rules=Rules(Element.USER, ("%Y-%m-%d",), ZoneInfo("UTC"), allow_duplicate_emails=False),
+        rules=rules,
         keeps_empty=True,
         mended=False,
         wide=wide,
         watched=("idnumber", "email"),
+        newcomers=newcomers(columns, ElementConfig(), rules),
         dialect=dialect,
     )
 
