@@ -15,7 +15,9 @@ GONE = 60.0  # seconds within which nothing is left of a machine
 
 def traces(name: str) -> list[str]:
     """What is left of a machine outside."""
-    places = [*Path("/run").glob(f"{name}-*"), *Path("/sys/fs/cgroup").glob(f"**/{name}")]
+    roots = (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/systemd"), Path("/sys/fs/cgroup/unified"))
+    groups = (root / name for root in roots)  # not a search: other machines come and go meanwhile
+    places = [*Path("/run").glob(f"{name}-*"), *(group for group in groups if group.exists())]
     mounts = [line for line in Path("/proc/mounts").read_text().splitlines() if name in line]
     return [*map(str, places), *mounts]
 
