@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from lzsyncd.errors import LzsyncdError, writing
 from lzsyncd.feed.elements import Element
+from lzsyncd.intake.lease import is_written
 from lzsyncd.intake.spool import sync_folder
 
 ORDER = "claimed.json"
@@ -93,6 +94,20 @@ def still_there(inbox: Path, order: Order) -> None:
         for judged in order.names:
             if _look(source, judged.name) != judged:
                 raise NotAsJudged("A file of the set was changed or taken away while it was claimed.")
+
+
+def refuse_writers(inbox: Path, order: Order) -> None:
+    """Look whether somebody has begun to write to a file of the set again.
+
+    Whoever has a file open goes on writing to it wherever it is renamed to.
+
+    Raises:
+        NotAsJudged: somebody has.
+    """
+    with _folder(inbox) as source:
+        for judged in order.names:
+            if is_written(judged.name, source):
+                raise NotAsJudged("Somebody writes to a file of the set again.")
 
 
 def claim(inbox: Path, spool: Path, order: Order) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from lzsyncd.checks.catalogue import Finding
 from lzsyncd.errors import writing
 from lzsyncd.feed.elements import Element
+from lzsyncd.intake.lease import is_written
 from lzsyncd.intake.sets import FileSet
 
 CHUNK = 1 << 20
@@ -68,9 +69,11 @@ def take(file_set: FileSet, spool: Path, max_size: int) -> list[Taken]:
 
 
 def take_claimed(file_set: FileSet, spool: Path, max_size: int) -> list[Taken]:
-    """Copy the files of a claimed set; whoever still has one of them open can't change the copy any more.
+    """Copy the files of a claimed set.
 
-    A file that was copied whole before is not copied again. What could not be taken stays in `claimed/`.
+    Nobody can open one of them any more, but somebody may have had one open for writing before it was claimed: what is
+    there may then be half of what is meant, so it is refused. A file that was copied whole before is not copied again.
+    What could not be taken stays in `claimed/`.
 
     Raises:
         DiskFull: there is no room for them; what was claimed is still there.
@@ -79,7 +82,9 @@ def take_claimed(file_set: FileSet, spool: Path, max_size: int) -> list[Taken]:
     taken = []
     with writing(spool):
         for e, source in file_set.files.items():
-            if os.path.lexists(source):
+            if is_written(source):
+                taken.append(_changed(e, spool / source.name))
+            elif os.path.lexists(source):
                 taken.append(_take(e, source, spool / source.name, max_size))
             else:
                 taken.append(_taken_before(e, spool / source.name))
@@ -92,10 +97,14 @@ def take_claimed(file_set: FileSet, spool: Path, max_size: int) -> list[Taken]:
 
 def _taken_before(e: Element, path: Path) -> Taken:
     if not path.is_file():
-        return Taken(e, path.name, path, 0, "", Finding("file.changed", e, 1, file=path.name))
+        return _changed(e, path)
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return Taken(e, path.name, path, path.stat().st_size, digest)
+
+
+def _changed(e: Element, path: Path) -> Taken:
+    return Taken(e, path.name, path, 0, "", Finding("file.changed", e, 1, file=path.name))
 
 
 def set_hash(taken: list[Taken]) -> str:

@@ -5,10 +5,8 @@ program: queues overflow, folders are replaced, remounted, or on a server that s
 """
 
 import contextlib
-import fcntl
 import logging
 import os
-import signal
 import stat
 import threading
 from collections.abc import Callable, Iterable
@@ -22,6 +20,7 @@ from watchdog.observers.api import BaseObserver, EventEmitter, ObservedWatch
 
 from lzsyncd.feed.elements import MENDED_MARK
 from lzsyncd.intake.candidate import Entry
+from lzsyncd.intake.lease import has_writer
 from lzsyncd.intake.markers import LIMIT, MARKERS, SET_FILES, Marker, read_marker
 from lzsyncd.intake.mounts import Mounts
 
@@ -143,25 +142,13 @@ class Inbox:
         return None
 
     def _has_writer(self, name: str) -> bool | None:
-        """Whether somebody has the file open for writing: then nobody gets a read lease on it; None: not known.
-
-        The lease is dropped at once: a writer who opens the file meanwhile would have to wait for that. Such a writer
-        sends SIGIO, which ends a process that does not care for it; SIGURG does not.
-        """
         handle = self._open(name)
         if handle is None:
             return None
         try:
-            fcntl.fcntl(handle, fcntl.F_SETSIG, signal.SIGURG)
-            fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-            fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-        except BlockingIOError:
-            return True
-        except OSError:  # neither owner nor CAP_LEASE, or a file system without leases
-            return None
+            return has_writer(handle)
         finally:
             os.close(handle)
-        return False
 
 
 def _is_there(entry: "os.DirEntry[str]") -> bool:

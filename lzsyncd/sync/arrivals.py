@@ -15,7 +15,7 @@ from lzsyncd.checks.catalogue import Finding
 from lzsyncd.config import Site
 from lzsyncd.errors import DiskFull, Interrupted, NotPermitted, TryAgain, Unfinished, Usage, writing
 from lzsyncd.feed.elements import Element
-from lzsyncd.intake.claim import Judged, NotAsJudged, Order, claim, order_in, still_there
+from lzsyncd.intake.claim import Judged, NotAsJudged, Order, claim, order_in, refuse_writers, still_there
 from lzsyncd.ledger import requests, runs, waiting
 from lzsyncd.ledger.runs import iso
 from lzsyncd.ledger.status import ATTEMPTS, Status, is_due
@@ -87,9 +87,10 @@ class Arrivals:
         """Claim a set and check it; apply it where the site does so on arrival (or `apply` says so).
 
         Raises:
-            NotAsJudged: it was changed meanwhile; nothing was claimed.
+            NotAsJudged: it was changed meanwhile, or somebody writes to it again; nothing was claimed.
         """
         still_there(self.site.inbox, order)
+        refuse_writers(self.site.inbox, order)
         run_id = runs.new_run_id(self.options.clock())
         runs.start(self.database, run_id, kind="sync", trigger=trigger, now=self.now)
         claim(self.site.inbox, self._spool(run_id), order)

@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from lzsyncd.feed.elements import Element
-from lzsyncd.intake.claim import Judged
+from lzsyncd.intake.claim import Judged, Order, claim
 from lzsyncd.ledger import waiting
+from lzsyncd.sync import arrivals
 from lzsyncd.zone.database import Database
 from tests.laws.company import BROKEN, DAY_ONE, DAY_TWO, PEOPLE, UNITS
 from tests.laws.ground import ask, csv_of
@@ -465,6 +467,36 @@ def test_a_set_that_changed_since_it_was_judged_stays_in_the_inbox(desk: Desk) -
     assert desk.runs() == []
     assert desk.inbox() == sorted(DAY_ONE)
     assert desk.actions() == ["set_changed"]
+
+
+@ON_SQLITE
+def test_a_set_to_which_somebody_writes_again_stays_in_the_inbox_until_they_have_done(desk: Desk) -> None:
+    order = desk.deliver(DAY_TWO)
+    with (desk.site.inbox / "user.csv").open("ab"):
+        desk.work(order)
+    assert (desk.runs(), desk.inbox()) == ([], sorted(DAY_TWO))
+    assert desk.actions() == ["set_changed"]
+    desk.work(order)
+    assert desk.statuses() == ["checked"]
+
+
+@ON_SQLITE
+def test_a_set_whose_writer_has_it_open_since_before_it_was_claimed_is_not_taken_for_whole(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They come between the last look and the renaming."""
+    order = desk.deliver(DAY_TWO)
+    with ExitStack() as writers:
+
+        def claimed_meanwhile(inbox: Path, spool: Path, order: Order) -> None:
+            writers.enter_context((inbox / "user.csv").open("ab"))
+            claim(inbox, spool, order)
+
+        monkeypatch.setattr(arrivals, "claim", claimed_meanwhile)
+        desk.work(order)
+    (run,) = desk.runs()
+    assert (run["status"], desk.findings(run["id"])) == ("rejected", ["file.changed"])
+    assert desk.inbox() == []
 
 
 @ON_SQLITE
