@@ -34,7 +34,7 @@ def run_daemon(path: Path) -> ExitCode:
     logs.tell_all()
     try:
         config = load(path)
-        logs.set_level(config.log.level)
+        logs.reconfigure(config.log.level, config.log.file)
         from lzsyncd.service.daemon import serve
 
         serve(config, lambda: load(path), pretty=pretty)

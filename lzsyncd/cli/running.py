@@ -16,10 +16,8 @@ from lzsyncd.zone.database import opened
 def start_log(config: Config, *, as_json: bool) -> None:
     """Log to standard error; a person at a terminal gets the summary instead, unless they debug."""
     pretty = is_terminal(sys.stderr) and not as_json
-    level: logs.Level = config.log.level
-    if pretty and level != "debug":
-        level = "critical"
-    logs.configure(sys.stderr, pretty=pretty, level=level)
+    shown: logs.Level | None = "critical" if pretty and config.log.level != "debug" else None
+    logs.configure(sys.stderr, pretty=pretty, level=config.log.level, file=config.log.file, shown=shown)
 
 
 def logged_sync(site: Site, folder: Path, options: Options) -> list[Result]:

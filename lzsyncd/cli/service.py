@@ -1,4 +1,4 @@
-"""`run` and `status`: the daemon, and what it is doing."""
+"""`run`, `status` and `logs`: the daemon, and what it is doing."""
 
 # ruff: noqa: PLC0415 a command loads what it needs when it runs: the daemon stays small
 
@@ -6,13 +6,21 @@ from typing import Annotated
 
 import typer
 
-from lzsyncd.cli.options import JsonOption, examples
+from lzsyncd.cli.options import JsonOption, LimitOption, SiteOption, examples
+from lzsyncd.config.models import LogLevel
 
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands."""
     app.command(epilog=examples("lzsyncd run", "lzsyncd --config lzsyncd.toml run"))(run)
     app.command(epilog=examples("lzsyncd status", "lzsyncd status acme", "lzsyncd status --json"))(status)
+    app.command(
+        epilog=examples(
+            "lzsyncd logs",
+            "lzsyncd logs --level warning --since yesterday",
+            "lzsyncd logs --run 5f0c9d1e --json",
+        )
+    )(logs)
 
 
 def run(context: typer.Context) -> int:
@@ -39,3 +47,35 @@ def status(
     config = configuration(context) if site else load(context.obj)
     sites = [chosen_site(config, site)] if site else list(config.sites.values())
     show_state(state_of(config, sites), as_json=as_json)
+
+
+def logs(
+    context: typer.Context,
+    site: SiteOption = None,
+    run: Annotated[str, typer.Option("--run", metavar="RUN", help="Only of runs whose id begins or ends so.")] = "",
+    level: Annotated[LogLevel, typer.Option("--level", help="Only what is at least as bad.")] = "debug",
+    since: Annotated[
+        str, typer.Option("--since", metavar="TIME", help="From then on: 2h, today, 2026-11-28, “2026-11-28 09:00”.")
+    ] = "",
+    follow: Annotated[bool, typer.Option("--follow", help="Go on with what comes, until Ctrl-C.")] = False,
+    limit: LimitOption = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Pass the lines through as they are, one event a line.")
+    ] = False,
+) -> None:
+    """Read the log back for people: from the file that [log] names, else from the journal.
+
+    Files that logrotate has put aside are read, too.
+    """
+    from datetime import UTC, datetime
+
+    from lzsyncd.cli import logbook
+    from lzsyncd.cli.choice import chosen_site
+    from lzsyncd.cli.shown import limit_of, show_log
+    from lzsyncd.config import load
+
+    config = load(context.obj)
+    from_then = logbook.moment(since, datetime.now(UTC)) if since else None
+    wanted = logbook.Wanted(chosen_site(config, site).name if site else "", run, level, from_then, events=as_json)
+    found = logbook.lines(config.log.file, wanted, limit_of(limit, as_json=as_json) or 0, follow=follow)
+    show_log(found, as_json=as_json)

@@ -1,6 +1,7 @@
 """How runs, findings and changes look: blocks on a terminal, one row a fact elsewhere."""
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -8,6 +9,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from lzsyncd.checks.catalogue import CATALOGUE
+from lzsyncd.cli.logbook import Line
 from lzsyncd.cli.output import (
     ESCAPED_BREAK,
     Heading,
@@ -22,6 +24,7 @@ from lzsyncd.cli.output import (
 )
 from lzsyncd.config import Site
 from lzsyncd.ledger.queries import Cause, Change, CodeCount, RunSummary, Step, Told
+from lzsyncd.logline import as_text, shaped
 
 SHOWN = 50  # rows of a listing that a terminal shows unless it is told otherwise
 ARROW = "→"
@@ -248,3 +251,15 @@ def show_pairs(pairs: Iterable[tuple[str, str]]) -> None:
     width = max((len(name) for name, _ in there), default=0)
     for name, text in there:
         say(f"{name:{width}}  {visible(text)}")
+
+
+def show_log(lines: Iterable[Line], *, as_json: bool) -> None:
+    """Lines of the log, for people; or as they are, those that are events."""
+    colour = is_terminal(sys.stdout) and not os.environ.get("NO_COLOR")
+    for line in lines:
+        if line.event is None or as_json:
+            say(line.text if as_json else visible(line.text))
+        else:
+            known = {key: visible(text) if isinstance(text, str) else text for key, text in shaped(line.event).items()}
+            say(as_text(known, colour=colour, with_date=True))
+        sys.stdout.flush()

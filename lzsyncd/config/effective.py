@@ -23,7 +23,7 @@ def effective(config: Config) -> str:
             workers=config.daemon.workers,
             runtime_dir=config.daemon.runtime_dir,
         ),
-        *_table("log", level=config.log.level),
+        *_table("log", level=config.log.level, file=config.log.file),
         *(line for site in config.sites.values() for line in _site(site)),
     ]
     return "\n".join(lines).lstrip() + "\n"

@@ -84,9 +84,11 @@ class Log:
 
     Attributes:
         level: what is less than this is not logged.
+        file: where the log is written besides; None is nowhere.
     """
 
     level: LogLevel = "info"
+    file: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -117,8 +117,9 @@ def _config(root: Table, path: Path) -> Config:
     workers = daemon.take("workers", whole_number(1, MAX_WORKERS), Daemon.workers)
     runtime_dir = daemon.take("runtime_dir", absolute_path, Daemon.runtime_dir)
     level: LogLevel = log.take("level", one_of(*get_args(LogLevel)), "info")
+    file = log.take("file", absolute_path, None)
     by_name = {name: _site(name, site, data_dir) for name, site in sites.tables()}
-    config = Config(Daemon(data_dir, workers, runtime_dir), Log(level), by_name, path)
+    config = Config(Daemon(data_dir, workers, runtime_dir), Log(level, file), by_name, path)
     for table in (daemon, log, root):
         table.finish()
     return config

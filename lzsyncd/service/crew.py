@@ -54,7 +54,7 @@ class Crew:
             self._turns.append(name)
             if name in self.workers:
                 continue
-            errand = self._charges[name].errand(config.log.level, pretty=self._pretty)
+            errand = self._charges[name].errand(config.log, pretty=self._pretty)
             if errand is not None:
                 self._send_out(name, errand)
         return len(self.workers) > before

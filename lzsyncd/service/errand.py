@@ -1,9 +1,8 @@
 """What the daemon asks of a child process."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from lzsyncd import logs
-from lzsyncd.config import Site
+from lzsyncd.config import Log, Site
 from lzsyncd.feed.elements import Element
 from lzsyncd.intake.claim import Judged, Order
 from lzsyncd.service.slots import Slot
@@ -15,7 +14,7 @@ class Errand:
 
     Attributes:
         site: its configuration, as the daemon runs with it, not as the file may read by now.
-        level: of the log.
+        log: where the log goes.
         pretty: the log is for a terminal.
         orders: sets to claim, in this order.
         slots: slots to run, in this order.
@@ -24,7 +23,7 @@ class Errand:
     """
 
     site: Site
-    level: logs.Level = "info"
+    log: Log = field(default_factory=Log)
     pretty: bool = False
     orders: tuple[Order, ...] = ()
     slots: tuple[Slot, ...] = ()

@@ -52,7 +52,7 @@ def run_errand(errand: Errand) -> ExitCode:
         0: all was done, whatever became of the sets; 75: not now; 1: a set failed and is tried again or was put aside;
         77: something may not be written.
     """
-    logs.configure(sys.stdout, pretty=errand.pretty, level=errand.level)
+    logs.configure(sys.stdout, pretty=errand.pretty, level=errand.log.level, file=errand.log.file)
     log = logs.logger().bind(site=errand.site.name)
     beat = Heartbeat(errand.progress)
     try:

@@ -27,6 +27,6 @@ def reload(daemon: "Daemon", read_again: Callable[[], Config]) -> str:
         return "configuration rejected, the old one runs; "
     has_moved = config.daemon.runtime_dir != daemon.runtime_dir
     daemon.take_over(config, [name for name, site in config.sites.items() if site != daemon.config.sites.get(name)])
-    logs.set_level(config.log.level)
+    logs.reconfigure(config.log.level, config.log.file)
     logs.logger().info("The configuration was reloaded.", **{"event.action": "config_reloaded"})
     return "runtime_dir has changed, which takes a restart; " if has_moved else ""

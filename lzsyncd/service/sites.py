@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from time import monotonic
 
 from lzsyncd import logs
-from lzsyncd.config import Site
+from lzsyncd.config import Log, Site
 from lzsyncd.errors import LzsyncdError
 from lzsyncd.intake.candidate import Entry
 from lzsyncd.intake.claim import refuse_other_file_system
@@ -197,7 +197,7 @@ class Charge:
 
     # -- deciding
 
-    def errand(self, level: logs.Level, *, pretty: bool) -> Errand | None:
+    def errand(self, log: Log, *, pretty: bool) -> Errand | None:
         """What a child has to do now, None for nothing."""
         now = monotonic()
         if now < self.not_before or self.trouble:
@@ -208,7 +208,7 @@ class Charge:
             held = (files_of(self.verdict.held), self.verdict.held.missing)
         if not (orders or self._due or held or self._goes_on()):
             return None
-        return Errand(self.site, level, pretty, orders, tuple(self._due), held)
+        return Errand(self.site, log, pretty, orders, tuple(self._due), held)
 
     def _goes_on(self) -> bool:
         """Whether a run or slot was left unfinished, somebody asks for something, or the site is new."""

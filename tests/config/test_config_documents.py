@@ -27,8 +27,9 @@ def test_the_defaults_that_the_sample_shows_are_the_defaults():
 def test_every_example_of_the_sample_may_be_used():
     examples = re.findall(r"^#   (.*)", SAMPLE.read_text(), flags=re.MULTILINE)
     inner = re.split(r"^(?=\[)", "\n".join(examples), flags=re.MULTILINE)
+    elsewhere = {"date_formats": "sites.acme.user", "file": "log"}
     for key in inner[0].splitlines():
-        table = "sites.acme.user" if key.startswith("date_formats") else "sites.acme"
+        table = elsewhere.get(key.partition(" ")[0], "sites.acme")
         parse(f"[{table}]\n{key}")
     site = parse("\n".join(inner[1:])).sites["acme"]
     assert [column.custom_name for column in site.element(Element.USER).custom] == ["costcentre", "site"]
