@@ -157,18 +157,18 @@ class _Preparer:
     def take(self, batch: Batch) -> None:
         """Take the next records."""
         self._spoil(batch.spoiled)
-        self._records += len(batch.rows) + len(batch.spoiled)
-        if batch.rows:
+        self._records += len(batch.lines) + len(batch.spoiled)
+        if batch.lines:
             self._packed.append(self._packer(self._columns(self._as_meant(batch))))
 
     def _as_meant(self, batch: Batch) -> Batch:
         if not self.recipe.mended:
             return batch
-        return batch._replace(rows=[[rearm(text) for text in row] for row in batch.rows], clean=False, texts=[])
+        return batch._replace(cells=[*map(rearm, batch.cells)], clean=False, texts=[])
 
     def _columns(self, batch: Batch) -> Columns:
         """The columns of the staging table, of one length."""
-        checked = self._check(batch.lines, batch.numbers, batch.rows, batch.clean)
+        checked = self._check(batch.lines, batch.numbers, batch.cells, batch.clean)
         self._findings += map(_plain, checked.findings)
         lines, numbers, columns = batch.lines, batch.numbers, checked.columns
         if checked.unreadable_keys:
@@ -205,9 +205,9 @@ class _Preparer:
         text = f"\n{head}".join(batch.texts).replace(self.recipe.delimiter, UNIT_SEPARATOR)
         fields = f"{head}{text}".split("\n")
         if head in fields:  # records with quotes have no line of their own
-            for at, row in enumerate(batch.rows):
-                if fields[at] == head:
-                    fields[at] = head + UNIT_SEPARATOR.join(row)
+            for at, joined in enumerate(fields):
+                if joined == head:
+                    fields[at] += UNIT_SEPARATOR.join(batch.cells[at * batch.width : (at + 1) * batch.width])
         return fields
 
     def _without(self, checked: Checked, batch: Batch) -> tuple[list[int], list[int], list[list[str]]]:

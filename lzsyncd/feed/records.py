@@ -1,6 +1,7 @@
 """Records, and how a batch of them is put together: good rows, and what was wrong with the others."""
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from lzsyncd.feed.cells import damaged_at, has_bad_byte, lines_are_trimmed, readable, rows_are_trimmed
@@ -34,7 +35,8 @@ class Batch(NamedTuple):
     Attributes:
         lines: the physical line on which each starts; the first line of the file is 1.
         numbers: the number of each, from 1; spoiled records have numbers, too.
-        rows: their cells, as many as the header has, not trimmed.
+        cells: their cells, one record after the other, not trimmed.
+        width: how many of them are one record's: as many as the header has.
         clean: it is certain that no cell begins or ends with white space.
         spoiled: the records that could not be read.
         texts: the line of each as it came; "" for a record with quotes.
@@ -42,10 +44,16 @@ class Batch(NamedTuple):
 
     lines: list[int]
     numbers: list[int]
-    rows: list[list[str]]
+    cells: list[str]
+    width: int
     clean: bool
     spoiled: list[Spoiled]
     texts: list[str]
+
+    @property
+    def rows(self) -> list[list[str]]:
+        """The cells, record by record."""
+        return [self.cells[at : at + self.width] for at in range(0, len(self.cells), self.width)]
 
 
 class Gathering:
@@ -71,7 +79,7 @@ class Gathering:
         self._start()
 
     def _start(self) -> None:
-        self._rows: list[list[str]] = []
+        self._cells: list[str] = []
         self._lines: list[int] = []
         self._spoiled: list[Spoiled] = []
         self._texts: list[str] = []
@@ -79,7 +87,7 @@ class Gathering:
 
     @property
     def _number(self) -> int:
-        return self._next_number + len(self._rows) + len(self._spoiled)
+        return self._next_number + len(self._lines) + len(self._spoiled)
 
     def add_lines(self, texts: list[str], line: int) -> None:
         """Take lines without quotes: each is a record, or blank.
@@ -89,18 +97,19 @@ class Gathering:
             line: the physical line number of the first.
         """
         delimiter = self._delimiter
-        rows = [text.split(delimiter) for text in texts]
-        if self._columns > 1 and self._all_good(rows):
-            self._rows += rows
+        # one split for all takes half the time of one for each
+        if self._columns > 1 and self._all_good(text.count(delimiter) + 1 for text in texts):
+            self._cells += delimiter.join(texts).split(delimiter)
             self._texts += texts
-            self._lines += range(line, line + len(rows))
+            self._lines += range(line, line + len(texts))
             return
-        for at, (cells, text) in enumerate(zip(rows, texts, strict=True), line):
+        for at, text in enumerate(texts, line):
+            cells = text.split(delimiter)
             if len(cells) > 1 or (cells[0] and not cells[0].isspace()):
                 self._add(cells, at, text)
 
-    def _all_good(self, rows: Iterable[list[str]]) -> bool:
-        return not self.careful and set(map(len, rows)) == {self._columns}
+    def _all_good(self, widths: Iterable[int]) -> bool:
+        return not self.careful and set(widths) == {self._columns}
 
     def add_quoted_rows(self, rows: list[list[str]], line: int) -> None:
         """Take the cells of records that have quotes and one line each.
@@ -110,8 +119,8 @@ class Gathering:
             line: the physical line number of the first.
         """
         self._quoted += rows
-        if self._all_good(rows):
-            self._rows += rows
+        if self._all_good(map(len, rows)):
+            self._cells += chain.from_iterable(rows)
             self._texts += [""] * len(rows)
             self._lines += range(line, line + len(rows))
         else:
@@ -127,7 +136,7 @@ class Gathering:
         if len(cells) != self._columns:
             self.spoil_count(line, cells)
         elif not (self.careful and self._is_damaged(cells, line)):
-            self._rows.append(cells)
+            self._cells += cells
             self._texts.append(text)
             self._lines.append(line)
 
@@ -178,6 +187,6 @@ class Gathering:
             spoiled = {record.number for record in self._spoiled}
             numbers = [number for number in numbers if number not in spoiled]
         clean = lines_are_trimmed(self._texts, self._delimiter) and rows_are_trimmed(self._quoted)
-        batch = Batch(self._lines, numbers, self._rows, clean, self._spoiled, self._texts)
+        batch = Batch(self._lines, numbers, self._cells, self._columns, clean, self._spoiled, self._texts)
         self._start()
         return batch

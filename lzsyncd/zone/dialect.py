@@ -12,7 +12,7 @@ from lzsyncd.zone.digest import NO_SUMS, Sums, sums_of
 
 Row = tuple[Any, ...]
 Columns = list[list[str]]  # of one length
-Packed = Columns | bytes  # rows on their way into a staging table
+Packed = tuple[int, str] | bytes  # rows on their way into a staging table
 
 BATCH = 2_000  # rows fetched at a time; a few hundred KiB
 
@@ -103,8 +103,7 @@ class SQLite:
         connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)
 
     def load_packed(self, connection: Any, table: str, columns: Sequence[str], packed: Sequence[Packed]) -> None:
-        rows = chain.from_iterable(zip(*some, strict=True) for some in packed)
-        self.load(connection, table, columns, rows)
+        self.load(connection, table, columns, chain.from_iterable(map(rows_of, packed)))
 
     def stream(self, connection: Any, query: str, parameters: Sequence[Any]) -> Iterator[Row]:
         yield from connection.execute(query, parameters)
@@ -262,8 +261,18 @@ def _copy_text(block: list[str]) -> bytes:
 _LINE, _CELL, _NULL = "\x1c", "\x1d", "\x1b"
 
 
-def _as_columns(columns: Columns) -> Packed:
-    return columns
+def _as_text(columns: Columns) -> Packed:
+    """Column by column in one text: it is sent and taken apart in half the time of its cells."""
+    return len(columns[0]), _CELL.join(chain.from_iterable(columns))
+
+
+def rows_of(packed: Any) -> Iterable[Sequence[str]]:
+    """The rows of such a text."""
+    rows, text = packed
+    if not rows:
+        return ()
+    cells = text.split(_CELL)
+    return zip(*(cells[at : at + rows] for at in range(0, len(cells), rows)), strict=True)
 
 
 def _as_copy_text(columns: Columns) -> Packed:
@@ -271,4 +280,4 @@ def _as_copy_text(columns: Columns) -> Packed:
     return _copy_text(rows) if rows else b""
 
 
-PACKERS: dict[str, Callable[[Columns], Packed]] = {"sqlite": _as_columns, "postgresql": _as_copy_text}
+PACKERS: dict[str, Callable[[Columns], Packed]] = {"sqlite": _as_text, "postgresql": _as_copy_text}
