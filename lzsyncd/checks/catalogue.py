@@ -116,8 +116,8 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     _warning(
         "set.removals_withheld",
-        "Nobody was removed, though {detail} would have gone: a record could not be read, and may be any of them.",
-        "Mend the records with unreadable keys and deliver the file again.",
+        "Nobody was removed, though {detail}.",
+        "Look at the other findings of the file, mend what they say, and deliver it again.",
     ),
     _fatal(
         "set.checksum",

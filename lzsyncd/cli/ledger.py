@@ -63,14 +63,14 @@ def show(context: typer.Context, run: RunArgument = None, site: SiteOption = Non
     from lzsyncd.cli.choice import chosen_run
     from lzsyncd.cli.output import say_json
     from lzsyncd.cli.shown import show_run
-    from lzsyncd.ledger.queries import code_counts, summary
+    from lzsyncd.ledger.queries import breaches, code_counts, summary
 
     with chosen_run(context, site, run) as (database, run_id):
         told = summary(database, run_id)
         if as_json:
-            say_json({"site": database.site.name, **told.as_dict()})
+            say_json({"site": database.site.name, **told.as_dict(), "breaches": breaches(database, run_id)})
         else:
-            show_run(database.site, told, code_counts(database, run_id))
+            show_run(database.site, told, code_counts(database, run_id), breaches(database, run_id))
 
 
 def errors(

@@ -105,7 +105,7 @@ def _sums(run: RunSummary) -> dict[str, int]:
     return {name: sum(row[name] for row in run.counts.values()) for name in RUN_COUNTS}
 
 
-def show_run(site: Site, run: RunSummary, codes: Sequence[CodeCount]) -> None:
+def show_run(site: Site, run: RunSummary, codes: Sequence[CodeCount], breaches: Sequence[dict[str, Any]]) -> None:
     """All about one run but its findings and changes one by one."""
     outbox = site.outbox / run.run
     show_pairs(
@@ -129,9 +129,35 @@ def show_run(site: Site, run: RunSummary, codes: Sequence[CodeCount]) -> None:
     if run.counts:
         say()
         show_counts(run.counts)
+    if breaches:
+        say()
+        show_breaches(breaches)
     if codes:
         say()
         show_codes(codes)
+
+
+def show_breaches(breaches: Sequence[dict[str, Any]]) -> None:
+    """The limits that a plan exceeds, and the largest groups behind each."""
+    say_table(
+        [
+            whole(""),
+            whole("limit"),
+            whole("allowed"),
+            number("figure"),
+            number("of"),
+            Heading("where"),
+            Heading("most"),
+        ],
+        [
+            [b["element"], b["guard"], b["allowed"], b["figure"], b["base"], b["unit"] or "everywhere", _largest(b)]
+            for b in breaches
+        ],
+    )
+
+
+def _largest(breach: dict[str, Any]) -> str:
+    return ", ".join(f"{group['name']} {group['count']:,}" for group in breach["largest"])
 
 
 def _ended(run: RunSummary) -> str:

@@ -4,6 +4,7 @@
 """
 
 from lzsyncd.config.effective import effective
+from lzsyncd.config.guards import Guard, Limit
 from lzsyncd.config.models import Config, ConfigError, Daemon, ElementConfig, Log, Problem, Site
 from lzsyncd.config.reading import load, parse
 from lzsyncd.config.secrets import Secret, SecretError
@@ -13,6 +14,8 @@ __all__ = [
     "ConfigError",
     "Daemon",
     "ElementConfig",
+    "Guard",
+    "Limit",
     "Log",
     "Problem",
     "Secret",

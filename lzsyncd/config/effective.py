@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from lzsyncd.config.guards import LIMITS, Guard, Limit
 from lzsyncd.config.models import Config, ElementConfig, Site
 from lzsyncd.config.places import key_name, quoted
 from lzsyncd.config.secrets import Secret
@@ -11,7 +12,7 @@ from lzsyncd.config.values import byte_size_text, duration_text
 from lzsyncd.feed.elements import Column, Element
 from lzsyncd.service.slots import Schedule
 
-Value = str | bool | int | Path | ZoneInfo | Secret | Schedule | tuple[str, ...]
+Value = str | bool | int | Path | ZoneInfo | Secret | Schedule | Limit | tuple[str, ...]
 
 
 def effective(config: Config) -> str:
@@ -45,8 +46,20 @@ def _site(site: Site) -> Iterator[str]:
         incomplete=site.incomplete,
         run_timeout=duration_text(site.run_timeout),
     )
+    yield from _guard(f"sites.{site.name}.guard", site.guard)
     for element, config in site.elements.items():
         yield from _element(f"sites.{site.name}.{element}", element, config)
+
+
+def _guard(name: str, guard: Guard) -> Iterator[str]:
+    yield from _table(
+        name,
+        **{limit: getattr(guard, limit) or "none" for limit in LIMITS},
+        min_records=guard.min_records,
+        lost_column=guard.lost_column,
+        on_exceed=guard.on_exceed,
+        approval_valid=duration_text(guard.approval_valid),
+    )
 
 
 def _element(name: str, element: Element, config: ElementConfig) -> Iterator[str]:
@@ -99,6 +112,8 @@ def _toml(value: Value) -> str:
         return str(value)
     if isinstance(value, tuple):
         return f"[{', '.join(map(quoted, value))}]"
+    if isinstance(value, Limit) and not value.is_share:
+        return str(value)
     if isinstance(value, Secret):
         return f"{{{value.source} = {quoted(value.name)}}}"
     return quoted(value.key if isinstance(value, ZoneInfo) else str(value))

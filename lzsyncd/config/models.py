@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
+from lzsyncd.config.guards import Guard
 from lzsyncd.config.secrets import Secret
 from lzsyncd.errors import ExitCode, LzsyncdError
 from lzsyncd.feed.elements import COLUMNS, Column, Element
@@ -158,6 +159,7 @@ class Site:
         set_window: seconds for which the missing files of a set are waited for.
         run_timeout: seconds after which a run is stopped.
         incomplete: what happens to a set of which files are missing once the window has passed.
+        guard: what one run may change at most.
         elements: the configuration of org, pos and user.
     """
 
@@ -175,6 +177,7 @@ class Site:
     set_window: float = 600.0
     run_timeout: float = 7200.0
     incomplete: Incomplete = "hold"
+    guard: Guard = field(default_factory=Guard)
     elements: dict[Element, ElementConfig] = field(
         default_factory=lambda: {element: ElementConfig.standard(element) for element in Element}
     )

@@ -8,6 +8,7 @@ from tomllib import loads
 from typing import Any, get_args
 
 from lzsyncd.config.fields import custom_columns
+from lzsyncd.config.guards import guard
 from lzsyncd.config.models import (
     DEFAULT_DATA_DIR,
     WAYS_TO_LEAVE,
@@ -144,6 +145,7 @@ def _site(name: str, table: Table, data_dir: Path) -> Site:
         set_window=table.take("set_window", duration(0, 7 * DAY), plain.set_window),
         incomplete=table.take("incomplete", one_of(*get_args(Incomplete)), plain.incomplete),
         run_timeout=table.take("run_timeout", duration(1, 7 * DAY), plain.run_timeout),
+        guard=guard(table.table("guard")),
         elements={element: _element(element, table.table(element.value)) for element in Element},
     )
     table.finish()

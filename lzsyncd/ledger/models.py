@@ -1,6 +1,6 @@
 """The ledger's tables as Peewee models (CONTRACT section 7): runs, counts, files, the error table, changes, mail."""
 
-from peewee import BigAutoField, BigIntegerField, CompositeKey, IntegerField, TextField
+from peewee import BigAutoField, BigIntegerField, BooleanField, CompositeKey, IntegerField, TextField
 
 from lzsyncd.zone.models import Table
 
@@ -89,6 +89,26 @@ class Error(Table):
         """Peewee's."""
 
         table_name = "sync_error"
+
+
+class Breach(Table):
+    """One limit that a plan exceeds, with the largest groups behind it as JSON."""
+
+    id = BigAutoField()
+    run_id = TextField()
+    element = TextField()
+    guard = TextField()
+    figure = IntegerField()
+    base = IntegerField()
+    allowed = TextField()
+    unit = TextField(default="")
+    largest = TextField(default="[]")
+    withheld = BooleanField(default=False)
+
+    class Meta:
+        """Peewee's."""
+
+        table_name = "sync_breach"
 
 
 class Change(Table):
@@ -184,4 +204,4 @@ class Mail(Table):
         table_name = "sync_mail"
 
 
-LEDGER = (Run, Count, File, Error, Change, Member, Slot, Request, Mail)
+LEDGER = (Run, Count, File, Error, Breach, Change, Member, Slot, Request, Mail)

@@ -181,6 +181,16 @@ def summary(database: Database, run_id: str) -> RunSummary:
     )
 
 
+BREACH_COLUMNS = ("element", "guard", "figure", "base", "allowed", "unit", "largest", "withheld")
+
+
+def breaches(database: Database, run_id: str) -> list[dict[str, Any]]:
+    """The limits that a run's plan exceeds. The names of units are in it."""
+    rows = database.rows(f"SELECT {', '.join(BREACH_COLUMNS)} FROM sync_breach WHERE run_id = ? ORDER BY id", (run_id,))
+    found = (dict(zip(BREACH_COLUMNS, row)) for row in rows)
+    return [b | {"largest": json.loads(b["largest"]), "withheld": bool(b["withheld"])} for b in found]
+
+
 def runs(database: Database, limit: int) -> list[RunSummary]:
     """The last runs, newest first; with a limit of 0 all."""
     found = database.rows("SELECT id FROM sync_run ORDER BY id DESC LIMIT ?", (limit or EVERY_RUN,))

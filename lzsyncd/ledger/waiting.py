@@ -99,6 +99,16 @@ def newest_with(database: Database, element: Element) -> list[tuple[str, str, st
     return [(str(run), str(status), str(slot)) for run, status, slot in found]
 
 
+def last_header(database: Database, element: Element) -> list[str] | None:
+    """The header of the file of an element that was applied last, None before the first. Reject files don't count."""
+    found = database.rows(
+        "SELECT f.name, f.header FROM sync_file f JOIN sync_run r ON r.id = f.run_id WHERE r.kind = 'sync' "
+        "AND r.status IN ('applied', 'unchanged') AND f.element = ? AND f.name = ? ORDER BY r.id DESC LIMIT 20",
+        (element, element.file_name),
+    )
+    return next((json.loads(header) for name, header in found if not _is_mended(element, name, header)), None)
+
+
 def good_after(database: Database, run_id: str) -> list[frozenset[Element]]:
     """The elements of every good set that came later than a run; without mended ones, which correct a few records."""
     found = database.rows(

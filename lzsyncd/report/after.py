@@ -41,7 +41,7 @@ def after_commit(database: Database, site: Site, run_id: str) -> None:
         files = {e: spool / name for e, name in names.items() if _is_whole(spool, name)}
         waits = told.status in WAITING
         if waits and order is None and files:
-            _keep_for_a_person(spool, told, files)
+            _keep_for_a_person(site, told, spool, files)
         if not waits:
             _keep(site, run_id, spool, [*files.values(), *_uncopied(spool, order, read=told.status not in NOT_READ)])
         with writing(site.outbox):
@@ -52,8 +52,10 @@ def after_commit(database: Database, site: Site, run_id: str) -> None:
         _sweep(spool)
 
 
-def _keep_for_a_person(spool: Path, told: RunSummary, files: dict[Element, Path]) -> None:
-    """A set that did not come by the inbox is held: from now on it waits as if it had."""
+def _keep_for_a_person(site: Site, told: RunSummary, spool: Path, files: dict[Element, Path]) -> None:
+    """A set that did not come by the inbox is held: it waits as if it had. Nobody else keeps it, so it is archived."""
+    with writing(archive_folder(site, told.run)):
+        archive([*files.values()], archive_folder(site, told.run))
     judged = {e: Judged(path.name, 0, path.stat().st_size, 0) for e, path in files.items()}
     with writing(spool):
         write_order(spool, Order(judged, mended=is_mended(told.files)))

@@ -40,7 +40,8 @@ class RunLog:
         """A run has come to an end, or to a halt that a slot or a person ends."""
         level = "warning" if result.exit_code else "info"
         told, found = summary(database, result.run), code_counts(database, result.run)
-        getattr(self._log, level)("The run has finished.", **_event(told, found, result))
+        text = "The run has finished." + (f" {told.message}" if told.message else "")
+        getattr(self._log, level)(text, **_event(told, found, result))
 
     def failed(self, run_id: str | None, error: Exception) -> None:
         """A run was broken off; the frames are logged where the exception is caught for good."""

@@ -13,7 +13,7 @@ from lzsyncd.checks.catalogue import CATALOGUE
 from lzsyncd.config import Site
 from lzsyncd.feed.elements import Element
 from lzsyncd.intake.spool import sync_folder
-from lzsyncd.ledger.queries import Cause, RunSummary, causes, summary
+from lzsyncd.ledger.queries import Cause, RunSummary, breaches, causes, summary
 from lzsyncd.report.rejects import write_rejects
 from lzsyncd.zone.database import Database
 
@@ -54,7 +54,12 @@ def write_outbox(database: Database, site: Site, run_id: str, files: dict[Elemen
         if told.status != "rejected" and write_rejects(database, site, run_id, element, path, partial / name):
             rejects[element] = name
     found = causes(database, run_id, SHOWN)
-    document = {"site": site.name, **told.as_dict(), "rejects": {str(e): name for e, name in rejects.items()}}
+    document = {
+        "site": site.name,
+        **told.as_dict(),
+        "breaches": breaches(database, run_id),
+        "rejects": {str(e): name for e, name in rejects.items()},
+    }
     (partial / "summary.json").write_text(json.dumps(document, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     (partial / "summary.txt").write_text(_text(site, told, found, list(rejects.values())), encoding="utf-8")
     _make_durable(partial)

@@ -24,8 +24,8 @@ from lzsyncd.report.after import WAITS, after_commit, finish_interrupted, put_as
 from lzsyncd.report.events import RunLog
 from lzsyncd.report.outbox import write_outbox
 from lzsyncd.service.slots import Slot
-from lzsyncd.sync.ending import Result, they_are, translate, why_held
-from lzsyncd.sync.holds import Approval
+from lzsyncd.sync.ending import Result, they_are, translate
+from lzsyncd.sync.holds import Approval, why_incomplete
 from lzsyncd.sync.newest import newest_file
 from lzsyncd.sync.run import Options, Run
 from lzsyncd.sync.superseded import elements_in, end_superseded, order_that_waits, waits_in
@@ -123,7 +123,8 @@ class Arrivals:
             spool.mkdir(mode=0o700, parents=True)
             (spool / WAITS).write_text(json.dumps(waits))
         names = [e.file_name for e in missing]
-        message, finding = why_held(names), Finding("set.incomplete", detail=they_are(names))
+        message = f"{why_incomplete(names)} To sync what is there: lzsyncd approve {run_id}."
+        finding = Finding("set.incomplete", detail=they_are(names))
         Run(self.database, self.site, run_id, self.options).hold(message, finding)
         after_commit(self.database, self.site, run_id)
         self.log.held(run_id, message)

@@ -6,6 +6,7 @@ doing so: the row is open until it is said what came of it, and whoever comes ne
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from lzsyncd.errors import ExitCode, LzsyncdError, Usage
 from lzsyncd.ledger import requests, runs
@@ -15,7 +16,7 @@ from lzsyncd.ledger.runs import BROKEN_OFF
 from lzsyncd.ledger.status import ATTEMPTS, Status
 from lzsyncd.sync.arrivals import NOT_THE_SETS_FAULT, Arrivals
 from lzsyncd.sync.ending import translate
-from lzsyncd.sync.holds import Approval
+from lzsyncd.sync.holds import Approval, approvable_until
 
 GOOD = (Status.APPLIED, Status.UNCHANGED)
 
@@ -81,11 +82,14 @@ def approve(arrivals: Arrivals, request: Request) -> Outcome:
         return Outcome(ExitCode.FAILED, summary(arrivals.database, request.run).message, request.run)
     if older := arrivals.held_before(request.run):
         raise Usage(f"Run {request.run} waits behind run {older}, which is held, too: decide on that one first.")
-    seen = request.plan_hash
+    until = approvable_until(told.finished_at or request.requested_at, arrivals.site.guard.approval_valid)
+    is_old = not begun and datetime.fromisoformat(request.requested_at) > until
+    seen = "" if is_old else request.plan_hash
     order = arrivals.claim_held(request.run)
     if not begun:
         requests.begin(arrivals.database, request.id, arrivals.now, plan_hash=seen)
-    result = arrivals.approve(request.run, order, Approval(told.set_hash, seen), again=begun)
+    approval = Approval(told.set_hash, seen, is_old, told.counts)
+    result = arrivals.approve(request.run, order, approval, again=begun)
     if result is None:
         return Outcome(ExitCode.FAILED, "The run failed; the log says why.", request.run)
     return Outcome(result.exit_code, summary(arrivals.database, request.run).message, request.run)

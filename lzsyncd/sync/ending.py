@@ -38,11 +38,6 @@ def they_are(names: Sequence[str]) -> str:
     return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'}"
 
 
-def why_held(missing: Sequence[str]) -> str:
-    """What a person is told of a set that is held because files of it are missing."""
-    return f'{they_are(missing)} missing. Deliver what is missing, or set incomplete = "sync".'
-
-
 def stands(result: Result) -> str:
     """What is true of a run whose report is missing."""
     good = result.status in (Status.APPLIED, Status.UNCHANGED)

@@ -19,7 +19,7 @@ def find_going(picture: Picture) -> None:
         if staged.names_everybody and staged.config.missing != "keep" and _somebody_is_absent(picture, staged):
             _absent(picture, staged)
         if staged.unreadable and staged.config.unreadable == "withhold":
-            _withhold(picture, staged)
+            withhold(picture, staged)
 
 
 def stays(element: Element, how: str) -> str:
@@ -88,9 +88,15 @@ def counted(element: Element, number: int) -> str:
     return f"{number:,} {one if number == 1 else many}"
 
 
-def _withhold(picture: Picture, staged: Staged) -> None:
+UNREAD = "a record could not be read, and may be any of them"
+TOO_MANY = "that is more than a limit allows"
+
+
+def withhold(picture: Picture, staged: Staged, why: str = UNREAD) -> None:
+    """Nobody goes in this element after all; tell it where somebody would have."""
     e = staged.element
     number = picture.database.run(f"DELETE FROM going_{e}")
     if number:
-        picture.findings.add(Finding("set.removals_withheld", e, detail=counted(e, number)))
+        detail = f"{counted(e, number)} would have gone: {why}"
+        picture.findings.add(Finding("set.removals_withheld", e, detail=detail))
         picture.findings.flush()

@@ -1,6 +1,14 @@
-"""Does a set wait for a person? Pure: what is wrong with it and what was approved go in, a verdict comes out."""
+"""Does a set wait for a person, and what is the person told? Pure. No value of a file is in it (law 8)."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from lzsyncd.config import Guard
+from lzsyncd.feed.elements import Element
+from lzsyncd.sync.ending import they_are
+from lzsyncd.sync.guard import Breach, sentence
+from lzsyncd.sync.plan import Counts
 
 
 @dataclass(frozen=True)
@@ -11,11 +19,13 @@ class Approval:
         set_hash: the set, "" where nobody had read it yet: then only that it is incomplete was known.
         plan_hash: the plan, "" for none.
         is_old: it came after the time for which the hold could be approved.
+        counts: what the plan came to that the person saw, by element.
     """
 
     set_hash: str = ""
     plan_hash: str = ""
     is_old: bool = False
+    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def covers(self, set_hash: str, plan_hash: str) -> bool:
         """Whether it is this plan of this set that was approved."""
@@ -55,3 +65,65 @@ def is_held(question: Question, approval: Approval | None) -> bool:
     if approval.is_of_a_plan:
         return question.changes
     return question.over
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Why a set waits.
+
+    Attributes:
+        missing: files that are missing.
+        breaches: limits that the plan exceeds.
+        approval: what was approved, and is not what would be applied now; None for nothing.
+        counts: what the plan comes to.
+    """
+
+    missing: Sequence[str]
+    breaches: Sequence[Breach]
+    approval: Approval | None
+    counts: Mapping[Element, Counts]
+
+    def told(self, run_id: str, guard: Guard, now: str, *, is_held: bool) -> str:
+        """What a person is told: why and, once the set is held, what to do until when."""
+        if not is_held:
+            return " ".join([*self._why(), "When its turn comes it is held."])
+        until = approvable_until(now, guard.approval_valid)
+        what_to_do = f"To apply it all the same, until {until:%Y-%m-%d %H:%M} UTC: lzsyncd approve {run_id}"
+        return " ".join([*self._why(), f"{what_to_do}. To give it up: lzsyncd discard {run_id}."])
+
+    def _why(self) -> Iterator[str]:
+        if self.approval is not None and self.approval.is_of_a_plan:
+            yield from _not_approved(self.approval, self.counts)
+        if self.missing:
+            yield why_incomplete(self.missing)
+        if self.breaches:
+            limits = "1 limit is" if len(self.breaches) == 1 else f"{len(self.breaches)} limits are"
+            yield f"{limits} exceeded: {'. '.join(map(sentence, self.breaches))}."
+
+
+def why_incomplete(missing: Sequence[str]) -> str:
+    """What a person is told of a set of which files are missing."""
+    return f'{they_are(missing)} missing. Deliver what is missing, or set incomplete = "sync".'
+
+
+def approvable_until(held_at: str, seconds: float) -> datetime:
+    """The last moment at which a hold can be approved."""
+    return datetime.fromisoformat(held_at) + timedelta(seconds=seconds)
+
+
+def _not_approved(approval: Approval, counts: Mapping[Element, Counts]) -> Iterator[str]:
+    """How the plan differs from the one that was approved, in figures."""
+    if approval.is_old:
+        yield "The approval came too late, and the plan was made anew."
+    else:
+        yield "The plan is no longer the one that was approved."
+    changed = []
+    for e, numbers in counts.items():
+        before = approval.counts.get(str(e), {})
+        for name, number in numbers.as_dict().items():
+            if name in before and before[name] != number:
+                changed.append(f"{e}: {number:,} {name}, before {before[name]:,}")
+    if changed:
+        yield f"What differs: {'; '.join(changed)}."
+    elif not approval.is_old:
+        yield "It comes to the same numbers, for other records or with other values."

@@ -5,6 +5,8 @@ whatever breaks a rule in it, and the next looks at what changed by that. It end
 removals that are refused (`in_use`) become part of the state, and planning starts again with them.
 """
 
+from collections.abc import Callable
+
 from lzsyncd.checks import hierarchy, keys, people
 from lzsyncd.feed.elements import Element
 from lzsyncd.feed.newcomers import told
@@ -26,15 +28,20 @@ _DROPPABLE = {  # finding -> the link it drops
 }
 
 
-def settle(picture: Picture) -> None:
-    """Find what is rejected, dropped and refused, until the state breaks no rule."""
+def settle(picture: Picture, withhold: Callable[[], bool] = lambda: False) -> None:
+    """Find what is rejected, dropped and refused, until the state breaks no rule.
+
+    Args:
+        picture: what the run works on.
+        withhold: the guard: withholds removals that are too many, and says whether it did.
+    """
     _tables(picture)
     while True:
         _start(picture)
         number = 1
         while _round(picture, number):
             number += 1
-        if not (_refuse_removals(picture) or _release_removals(picture)):
+        if not (_refuse_removals(picture) or _release_removals(picture) or withhold()):
             break
     people.warn_of_inactive_managers(picture)
     _leave_only_accepted(picture)

@@ -27,9 +27,11 @@ from lzsyncd.progress import Progress, Silent
 from lzsyncd.report.after import after_commit, finish_interrupted
 from lzsyncd.sync.apply import apply
 from lzsyncd.sync.compare import Comparison
-from lzsyncd.sync.ending import Result, describe, exit_code, stands, they_are, why_held
+from lzsyncd.sync.ending import Result, describe, exit_code, stands, they_are
 from lzsyncd.sync.going import find_going
-from lzsyncd.sync.holds import Approval, Question, is_held
+from lzsyncd.sync.guard import Breach
+from lzsyncd.sync.guarding import Guarding
+from lzsyncd.sync.holds import Approval, Hold, Question, is_held
 from lzsyncd.sync.match import match
 from lzsyncd.sync.picture import Picture
 from lzsyncd.sync.plan import Plan, make_plan
@@ -182,22 +184,24 @@ class Run:
     def _in_transaction(self, file_set: FileSet, taken: list[Taken]) -> Result:
         picture = self._read(taken)
         missing = self._missing(file_set, picture)
-        plan: Plan | None = None
+        plan, guarding = None, Guarding(picture, self.site.guard)
         if not self.findings.fatal():
             self.options.progress.stage("check")
             match(picture)
             find_going(picture)
-            settle(picture)
+            settle(picture, guarding.withhold_removals)
             self.options.progress.stage("plan")
             plan = make_plan(picture, self.run_id)
-        held = self._is_held(plan, taken, missing)
-        status = self._decide(plan, held=held)
+            guarding.judge(plan)
+        hold = self._hold(plan, taken, missing, guarding.breaches)
+        status = self._decide(plan, held=hold is not None)
         if status in (Status.APPLIED, Status.UNCHANGED):
             self.options.progress.stage("apply")
             apply(picture)
         elif plan is not None:
             self.database.run("DELETE FROM sync_change WHERE run_id = ?", (self.run_id,))
-        return self._record(status, picture, plan, taken, missing, held=held)
+        guarding.write(self.run_id)
+        return self._record(status, picture, plan, taken, hold)
 
     def _read(self, taken: list[Taken]) -> Picture:
         """Every file into staging; the files that can't be read into findings."""
@@ -247,18 +251,15 @@ class Run:
             self.findings.flush()
         return missing
 
-    def _is_held(self, plan: Plan | None, taken: list[Taken], missing: list[str]) -> bool:
-        """Whether the set waits for a person, or would when its turn comes."""
+    def _hold(self, plan: Plan | None, taken: list[Taken], missing: list[str], breaches: list[Breach]) -> Hold | None:
+        """Why the set waits for a person, or would when its turn comes; None when it does not."""
         if plan is None:
-            return False
-        asked = Question(
-            set_hash=set_hash(taken),
-            plan_hash=plan.digest,
-            changes=plan.changed,
-            missing=bool(missing) and self.site.incomplete == "hold",
-            over=False,
-        )
-        return is_held(asked, self.approval)
+            return None
+        incomplete = missing if self.site.incomplete == "hold" else []
+        asked = Question(set_hash(taken), plan.digest, plan.changed, bool(incomplete), bool(breaches))
+        if not is_held(asked, self.approval):
+            return None
+        return Hold(incomplete, breaches, self.approval, plan.counts)
 
     def _decide(self, plan: Plan | None, *, held: bool) -> Status:
         if plan is None:
@@ -275,9 +276,7 @@ class Run:
         picture: Picture,
         plan: Plan | None,
         taken: list[Taken],
-        missing: list[str],
-        *,
-        held: bool,
+        hold: Hold | None,
     ) -> Result:
         """The run's own rows, in the transaction that they tell of."""
         now, digest = self._now(), set_hash(taken)
@@ -286,7 +285,9 @@ class Run:
         self.findings.write(self.run_id, now)
         runs.write_counts(self.database, self.run_id, counts.items())
         self._write_files(picture, taken)
-        message = why_held(missing) if status is Status.HELD else ""
+        message = ""
+        if hold:
+            message = hold.told(self.run_id, self.site.guard, now, is_held=status is Status.HELD)
         runs.finish(self.database, self.run_id, status, now, set_hash=digest, plan_hash=plan_hash, message=message)
         found = self.findings.counted()
         return Result(
@@ -296,7 +297,7 @@ class Run:
             plan_hash,
             {str(e): numbers for e, numbers in counts.items()},
             found,
-            exit_code(status, found, held=held),
+            exit_code(status, found, held=hold is not None),
         )
 
     def _write_files(self, picture: Picture, taken: list[Taken]) -> None:

@@ -52,6 +52,7 @@ TABLES = {
         "[sites.acme.org]",
         "[sites.acme.pos]",
     ],
+    "`[sites.NAME.guard]`": ["[sites.acme.guard]"],
     "`[sites.NAME.ELEMENT.customfields.FIELD]`": ["[sites.acme.user.customfields.x]"],
 }
 
@@ -65,7 +66,7 @@ def documented(title: str) -> dict[str, str]:
 @pytest.mark.parametrize("title", TABLES)
 def test_every_key_is_documented(title):
     known = set().union(*map(keys_the_code_takes, TABLES[title]))
-    assert set(documented(title)) == known - {"org", "pos", "user"}
+    assert set(documented(title)) == known - {"org", "pos", "user", "guard"}
 
 
 @pytest.mark.parametrize("title", TABLES)
@@ -81,6 +82,7 @@ def test_every_documented_default_is_the_default():
         "`[log]`": [shown["log"]],
         "`[sites.NAME]`": [site],
         "`[sites.NAME.org]`, `[sites.NAME.pos]`, `[sites.NAME.user]`": [site["user"], site["org"], site["pos"]],
+        "`[sites.NAME.guard]`": [site["guard"]],
         "`[sites.NAME.ELEMENT.customfields.FIELD]`": [site["user"]["customfields"]["x"]],
     }
     checked = 0

@@ -4,13 +4,15 @@ import itertools
 import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck, settings
 
-from lzsyncd.config import Site
+from lzsyncd.config import Guard, Site
+from lzsyncd.config.guards import LIMITS
 from lzsyncd.sync.ending import Result
 from lzsyncd.sync.run import Options, sync_folder
 from lzsyncd.zone.database import Database
@@ -24,7 +26,7 @@ SYNC = model.Site(incomplete="sync")
 
 LZ = ("lz_org", "lz_pos", "lz_user", "lz_job", "lz_audience", "lz_audience_member", "lz_assignment")
 LEDGER = ("sync_run", "sync_count", "sync_file", "sync_error", "sync_change", "sync_member", "sync_slot")
-LEDGER += ("sync_request", "sync_mail")
+LEDGER += ("sync_breach", "sync_request", "sync_mail")
 
 Row = dict[str, Any]
 Tables = dict[str, dict[Any, Row]]
@@ -75,6 +77,11 @@ def sync(site: Site, files: dict[str, bytes], **more: Any) -> Result:
     return run_set(site, site.folder.parent / f"delivery{next(_numbers)}", files, **more)
 
 
+def unguarded(site: Site) -> Site:
+    """The site, with no limit on what a run may change."""
+    return replace(site, guard=Guard(**dict.fromkeys(LIMITS), lost_column=False))
+
+
 def days(history: History) -> Iterator[tuple[int, dict[str, bytes]]]:
     """The sets of a history that have a file at all, with the number of their day."""
     for day, export in enumerate(history.days):
@@ -82,13 +89,13 @@ def days(history: History) -> Iterator[tuple[int, dict[str, bytes]]]:
             yield day, files
 
 
-def sync_at(moment: datetime, site: Site, files: dict[str, bytes]) -> Result:
+def sync_at(moment: datetime, site: Site, files: dict[str, bytes], *, dry_run: bool = False) -> Result:
     """Sync one set at another time than the tests' usual one."""
     folder = site.folder.parent / f"delivery{next(_numbers)}"
     folder.mkdir()
     for name, data in files.items():
         (folder / name).write_bytes(data)
-    (result,) = sync_folder(site, folder, Options(clock=lambda: moment))
+    (result,) = sync_folder(site, folder, Options(clock=lambda: moment, dry_run=dry_run))
     return result
 
 

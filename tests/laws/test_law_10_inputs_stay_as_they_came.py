@@ -69,7 +69,8 @@ def test_the_archive_of_each_end(ground: Ground, end: str) -> None:
     result = sync(site, files)
     assert result.status == end
     assert archived(site, result.run) == packed(files)
-    assert list((site.folder / "spool").iterdir()) == []
+    held = [result.run] if end == "held" else []  # it may still be approved
+    assert [path.name for path in (site.folder / "spool").iterdir()] == held
     again = sync(site, files)  # a set that comes again is kept again
     assert archived(site, again.run) == packed(files)
     assert archived(site, result.run) == packed(files)

@@ -13,6 +13,7 @@ from tests.laws.bridge import site_of
 from tests.laws.company import DAY_ONE
 from tests.laws.ground import SYNC
 from tests.sync.desk import Desk
+from tests.sync.firm import files, firm
 
 
 @pytest.fixture
@@ -27,6 +28,15 @@ def at_once(desk: Desk) -> Desk:
     """A site that applies its sets on arrival, after its first day."""
     desk.site = replace(desk.site, apply="on-arrival")
     desk.arrive(DAY_ONE)
+    return desk
+
+
+@pytest.fixture
+def grown(desk: Desk) -> Desk:
+    """A site in which the company stands, whose sets are applied on arrival."""
+    desk.site = replace(desk.site, apply="on-arrival")
+    desk.arrive(files(firm()))
+    assert desk.statuses() == ["applied"]
     return desk
 
 

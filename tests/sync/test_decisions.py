@@ -60,7 +60,7 @@ def test_what_is_there_of_an_incomplete_set_is_synced(desk: Desk, held: str) -> 
 def test_a_set_of_a_folder_is_kept_until_it_is_decided(desk: Desk) -> None:
     desk.site = replace(desk.site, incomplete="hold")
     run = by_hand(desk, PEOPLE_ONLY)
-    assert (desk.status(run), desk.spool(), desk.archived(run)) == ("held", [run], {})
+    assert (desk.status(run), desk.spool(), desk.archived(run)) == ("held", [run], PEOPLE_ONLY)
     assert "The set waits for a person." in desk.outbox(run)
     done = decide(desk, Kind.APPROVE, run)
     assert (done["exit_code"], desk.status(run)) == (10, "applied")

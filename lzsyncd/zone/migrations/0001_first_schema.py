@@ -69,6 +69,7 @@ CREATE TABLE lz_user (
 );
 CREATE UNIQUE INDEX lz_user_idnumber ON lz_user (idnumber);
 CREATE UNIQUE INDEX lz_user_username ON lz_user (lower(username)) WHERE NOT deleted;
+CREATE INDEX lz_user_away ON lz_user (id) WHERE deleted OR suspended_by_feed OR NOT managed;
 CREATE INDEX lz_user_email ON lz_user (lower(email)) WHERE NOT deleted;
 
 CREATE TABLE lz_job (
@@ -170,6 +171,19 @@ CREATE TABLE sync_error (
     created_at {text} NOT NULL
 );
 CREATE INDEX sync_error_run ON sync_error (run_id, element, line);
+CREATE TABLE sync_breach (
+    id {id},
+    run_id {text} NOT NULL,
+    element {text} NOT NULL,
+    guard {text} NOT NULL,
+    figure INTEGER NOT NULL,
+    base INTEGER NOT NULL,
+    allowed {text} NOT NULL,
+    unit {text} NOT NULL DEFAULT '',
+    largest {text} NOT NULL DEFAULT '[]',
+    withheld BOOLEAN NOT NULL DEFAULT FALSE
+);
+CREATE INDEX sync_breach_run ON sync_breach (run_id);
 CREATE TABLE sync_change (
     id {id},
     run_id {text} NOT NULL,
@@ -239,6 +253,7 @@ NAMES = [
     "sync_count",
     "sync_file",
     "sync_error",
+    "sync_breach",
     "sync_change",
     "sync_member",
     "sync_slot",
