@@ -16,6 +16,7 @@ WORDS = {
     "check": "Checking",
     "plan": "Planning",
     "apply": "Applying",
+    "undo": "Taking back",
     "report": "Reporting",
 }
 

@@ -12,6 +12,9 @@ LimitOption = Annotated[
     int | None,
     typer.Option("--limit", metavar="N", min=0, help="At most N; 0 for all. [default: 50 on a terminal, else all]"),
 ]
+ShownOption = Annotated[
+    int | None, typer.Option("--limit", metavar="N", min=0, help="Show at most N records; 0 for all. [default: 50]")
+]
 RunArgument = Annotated[
     str | None,
     typer.Argument(metavar="RUN", help="The run: its id, or how it begins or ends. [default: the last run]"),

@@ -38,6 +38,11 @@ def limit_of(limit: int | None, *, as_json: bool) -> int:
     return 0 if as_json or not is_terminal(sys.stdout) else SHOWN
 
 
+def shown_of(limit: int | None) -> int:
+    """How many records to show where a few are enough; 0 for all."""
+    return SHOWN if limit is None else limit
+
+
 def first(rows: Iterable[Row], limit: int) -> Iterator[Row]:
     """The first rows; says on standard error when there are more."""
     remaining = iter(rows)

@@ -20,6 +20,7 @@ class Run(Table):
     started_at = TextField(null=True)
     finished_at = TextField(null=True)
     message = TextField(default="")
+    undoes = TextField(null=True)
 
     class Meta:
         """Peewee's."""
@@ -146,6 +147,38 @@ class Member(Table):
         primary_key = False
 
 
+class Image(Table):
+    """A row of an `lz_` table as it was before a run, and as the run left it: what undo needs."""
+
+    run_id = TextField()
+    part = TextField()
+    row_id = BigIntegerField()
+    other_id = BigIntegerField(default=0)
+    before = TextField(null=True)
+    after = TextField(null=True)
+
+    class Meta:
+        """Peewee's."""
+
+        table_name = "sync_image"
+        primary_key = CompositeKey("run_id", "part", "row_id", "other_id")
+
+
+class Made(Table):
+    """The ids that a run gave in one table: so that new rows need no image."""
+
+    run_id = TextField()
+    table_name = TextField()
+    first_id = BigIntegerField()
+    last_id = BigIntegerField()
+
+    class Meta:
+        """Peewee's."""
+
+        table_name = "sync_made"
+        primary_key = CompositeKey("run_id", "table_name")
+
+
 class Slot(Table):
     """A slot that was claimed."""
 
@@ -204,4 +237,4 @@ class Mail(Table):
         table_name = "sync_mail"
 
 
-LEDGER = (Run, Count, File, Error, Breach, Change, Member, Slot, Request, Mail)
+LEDGER = (Run, Count, File, Error, Breach, Change, Member, Image, Made, Slot, Request, Mail)

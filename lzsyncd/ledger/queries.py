@@ -24,13 +24,17 @@ RUN_COLUMNS = (
     "started_at",
     "finished_at",
     "message",
+    "undoes",
 )
 FILE_COLUMNS = ("element", "name", "size", "sha256", "records", "header")
 
 
 @dataclass(frozen=True)
 class RunSummary:
-    """One run: how it ended, its counts by element, its findings by code. No value of a file is in it."""
+    """One run: how it ended, its counts by element, its findings by code. No value of a file is in it.
+
+    `undoes` is the run that it took back, "" where it is no undo.
+    """
 
     run: str
     kind: str
@@ -42,6 +46,7 @@ class RunSummary:
     started_at: str
     finished_at: str
     message: str
+    undoes: str
     counts: dict[str, dict[str, int]]
     findings: dict[str, int]
     files: list[dict[str, Any]]

@@ -35,7 +35,7 @@ def after_commit(database: Database, site: Site, run_id: str) -> None:
     order = order_in(spool)
     if order is not None and told.status in SILENT:
         return  # it goes on later, with what was claimed
-    if told.kind == "sync" and told.status not in SILENT and spool.is_dir():
+    if told.kind != "dry-run" and told.status not in SILENT and spool.is_dir():
         names = {e: judged.name for e, judged in order.files.items()} if order else {}
         names |= {Element(file["element"]): file["name"] for file in told.files}
         files = {e: spool / name for e, name in names.items() if _is_whole(spool, name)}

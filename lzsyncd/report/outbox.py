@@ -31,6 +31,13 @@ _WORDS = {
 }
 
 
+_TAKEN_BACK = (
+    "",
+    "These records are as they were before that run: what it created is gone, what it updated has its old values,",
+    "what it removed is back. Its set stays in the archive and is not applied again by itself.",
+)
+
+
 def write_outbox(database: Database, site: Site, run_id: str, files: dict[Element, Path]) -> Path:
     """Write the folder of a run.
 
@@ -80,11 +87,11 @@ def _make_durable(folder: Path) -> None:
 def _text(site: Site, told: RunSummary, found: list[Cause], rejects: list[str]) -> str:
     lines = [
         f"{site.name}: run {told.run}",
-        _WORDS.get(told.status, f"The run is {told.status}."),
+        *([_WORDS.get(told.status, f"The run is {told.status}.")] if told.kind == "sync" else []),
         *([told.message] if told.message else []),
         "",
         *_table(told.counts),
-        *_causes(found, sum(told.findings.values())),
+        *(_causes(found, sum(told.findings.values())) if told.kind == "sync" else _TAKEN_BACK),
     ]
     if rejects:
         lines += [

@@ -8,11 +8,13 @@ from lzsyncd.feed.elements import Element, Home
 from lzsyncd.sync.fields import Field, custom_patch, fields_of, merged_custom
 from lzsyncd.sync.picture import UNITS, Picture, document, new_id, new_records
 from lzsyncd.sync.plan import standing_join
+from lzsyncd.zone.images import JOBS, PATHS, ROWS, Images
 from lzsyncd.zone.paths import refresh_paths
 
 
-def apply(picture: Picture) -> None:
+def apply(picture: Picture, images: Images) -> None:
     """Write the plan. Units come first, but go last: people leave them in between."""
+    _keep_standing(picture, images)
     for e in UNITS:
         _write_changed(picture, e)
         _create(picture, e)
@@ -22,9 +24,33 @@ def apply(picture: Picture) -> None:
     _write_changed(picture, Element.USER)
     _create(picture, Element.USER)
     _create_jobs(picture)
+    _note_first_jobs(picture, images)
     for e in UNITS:
         _let_units_go(picture, e)
-        refresh_paths(picture.database, e)
+        refresh_paths(images, e)
+
+
+def _keep_standing(picture: Picture, images: Images) -> None:
+    """Keep whoever changes or goes, a person with the job, as they are before the first write."""
+    for e in Element:
+        if picture.database.value(f"SELECT 1 FROM change_{e} UNION ALL SELECT 1 FROM going_{e} LIMIT 1"):
+            changed = f"SELECT m.id FROM match_{e} m JOIN change_{e} c ON c.line = m.line"
+            touched = f"({changed} UNION ALL SELECT id FROM going_{e})"
+            images.keep(ROWS[f"lz_{e}"], f"t.id IN {touched}")
+            if e is Element.USER:
+                images.keep(JOBS, f"t.managed AND t.user_id IN {touched}")
+    for e in UNITS:
+        if picture.database.value(f"SELECT 1 FROM going_{e} WHERE how = 'delete' LIMIT 1"):
+            deleted = f"(SELECT id FROM going_{e} WHERE how = 'delete')"
+            images.keep(PATHS[e], f"t.id IN {deleted}")
+            images.keep(JOBS, f"t.{e}_id IN {deleted}")
+
+
+def _note_first_jobs(picture: Picture, images: Images) -> None:
+    """Jobs made for people who stood: their history does not say all of them, so they have an image."""
+    if picture.database.value("SELECT 1 FROM change_user LIMIT 1"):
+        people, jobs = images.first_id("lz_user"), images.first_id("lz_job")
+        images.made(JOBS, f"t.id >= {jobs} AND t.user_id < {people} AND t.managed")
 
 
 def _write_changed(picture: Picture, e: Element) -> None:

@@ -5,7 +5,7 @@ doing so: the row is open until it is said what came of it, and whoever comes ne
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from lzsyncd.errors import ExitCode, LzsyncdError, Usage
@@ -17,6 +17,7 @@ from lzsyncd.ledger.status import ATTEMPTS, Status
 from lzsyncd.sync.arrivals import NOT_THE_SETS_FAULT, Arrivals
 from lzsyncd.sync.ending import translate
 from lzsyncd.sync.holds import Approval, approvable_until
+from lzsyncd.sync.undo import take_back, undone_by
 
 GOOD = (Status.APPLIED, Status.UNCHANGED)
 
@@ -105,6 +106,19 @@ def discard(arrivals: Arrivals, request: Request) -> Outcome:
     return Outcome(ExitCode.CLEAN, "The set was discarded; its files are in the archive.", request.run)
 
 
+def undo(arrivals: Arrivals, request: Request) -> Outcome:
+    """Take a run back."""
+    database = arrivals.database
+    if request.started_at and (by := undone_by(database, request.run)):  # killed before they could say so
+        return Outcome(ExitCode.CLEAN, summary(database, by).message, by)
+    requests.begin(database, request.id, arrivals.now, plan_hash="")
+    arrivals.log.started(kind="undo")
+    done = take_back(database, arrivals.site, request.run, replace(arrivals.options, trigger="command"))
+    if done.run:
+        arrivals.log.finished(database, done.result)
+    return Outcome(done.exit_code, done.message, done.run)
+
+
 def _held(arrivals: Arrivals, request: Request, verb: str) -> tuple[RunSummary, bool]:
     """A run that is held, and whether carrying out this request had begun before.
 
@@ -128,4 +142,8 @@ def require_held(told: RunSummary, verb: str) -> None:
         raise Usage(f"Run {told.run} is {told.status}, not held: there is nothing to {verb}.")
 
 
-DOING: dict[str, Callable[[Arrivals, Request], Outcome]] = {Kind.APPROVE: approve, Kind.DISCARD: discard}
+DOING: dict[str, Callable[[Arrivals, Request], Outcome]] = {
+    Kind.APPROVE: approve,
+    Kind.DISCARD: discard,
+    Kind.UNDO: undo,
+}

@@ -38,6 +38,7 @@ from lzsyncd.sync.plan import Plan, make_plan
 from lzsyncd.sync.rounds import settle
 from lzsyncd.sync.superseded import end_superseded
 from lzsyncd.zone.database import Database, fault, opened
+from lzsyncd.zone.images import Images
 
 LARGE = 8 * 1024 * 1024  # bytes of a set from which a first load is worth its own way of writing
 
@@ -93,6 +94,22 @@ def sync_folder(site: Site, folder: Path, options: Options) -> list[Result]:
         for _ in end_superseded(database, site):
             pass  # a set that waited, or was held, has a newer one
         return results
+
+
+def report(database: Database, site: Site, result: Result) -> None:
+    """What comes after the commit. The run stands, whatever stands in the way of that.
+
+    Raises:
+        Unfinished: the archive or the report could not be written.
+    """
+    try:
+        after_commit(database, site, result.run)
+    except Exception as error:
+        away = TryAgain("The database went away.") if database.is_away(error) else None
+        told = fault(site, error) or away
+        if told is None:
+            raise
+        raise Unfinished(f"{told} {stands(result)}", told.exit_code) from error
 
 
 def find_sets(site: Site, folder: Path) -> tuple[FileSet, ...]:
@@ -164,19 +181,8 @@ class Run:
             self._fail(error)
             raise
         options.progress.stage("report")
-        self._report(result)
+        report(database, self.site, result)
         return result
-
-    def _report(self, result: Result) -> None:
-        """What comes after the commit. The run stands, whatever stands in the way of that."""
-        try:
-            after_commit(self.database, self.site, self.run_id)
-        except Exception as error:
-            away = TryAgain("The database went away.") if self.database.is_away(error) else None
-            told = fault(self.site, error) or away
-            if told is None:
-                raise
-            raise Unfinished(f"{told} {stands(result)}", told.exit_code) from error
 
     def _now(self) -> str:
         return iso(self.options.clock())
@@ -197,7 +203,9 @@ class Run:
         status = self._decide(plan, held=hold is not None)
         if status in (Status.APPLIED, Status.UNCHANGED):
             self.options.progress.stage("apply")
-            apply(picture)
+            images = Images(self.database, self.run_id)
+            apply(picture, images)
+            images.write()
         elif plan is not None:
             self.database.run("DELETE FROM sync_change WHERE run_id = ?", (self.run_id,))
         guarding.write(self.run_id)

@@ -62,6 +62,12 @@ class Dialect(Protocol):
     def quoted(self, text: str) -> str:
         """A text expression as a JSON string."""
 
+    def packed_row(self, columns: Sequence[str], alias: str) -> str:
+        """Some columns of a row as one JSON text, from which `unpacked` gets exactly the same values back."""
+
+    def unpacked(self, text: str, table: str, columns: Sequence[str]) -> tuple[list[str], str]:
+        """What `packed_row` packed: (an expression for each column, a join they need after the FROM)."""
+
     def octets(self, text: str) -> str:
         """The length of a text in bytes."""
 
@@ -124,6 +130,13 @@ class SQLite:
 
     def quoted(self, text: str) -> str:
         return f"json_quote({text})"
+
+    def packed_row(self, columns: Sequence[str], alias: str) -> str:
+        pairs = ", ".join(f"'{name}', {alias}.{name}" for name in columns)
+        return f"json_object({pairs})"
+
+    def unpacked(self, text: str, table: str, columns: Sequence[str]) -> tuple[list[str], str]:  # noqa: ARG002
+        return [f"({text} ->> '{name}')" for name in columns], ""
 
     def octets(self, text: str) -> str:
         return f"length(CAST({text} AS BLOB))"
@@ -201,6 +214,14 @@ class PostgreSQL:
 
     def quoted(self, text: str) -> str:
         return f"to_json({text})::text"
+
+    def packed_row(self, columns: Sequence[str], alias: str) -> str:
+        row = ", ".join(f"{alias}.{name}" for name in columns)
+        return f"""(row_to_json((SELECT r FROM (SELECT {row}) r))::text COLLATE "C")"""
+
+    def unpacked(self, text: str, table: str, columns: Sequence[str]) -> tuple[list[str], str]:
+        join = f" CROSS JOIN LATERAL json_populate_record(NULL::{table}, {text}::json) r"
+        return [f"r.{name}" for name in columns], join
 
     def octets(self, text: str) -> str:
         return f"octet_length({text})"

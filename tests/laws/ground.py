@@ -25,8 +25,8 @@ SYNC = model.Site(incomplete="sync")
 """The defaults, but for sets that need not be whole."""
 
 LZ = ("lz_org", "lz_pos", "lz_user", "lz_job", "lz_audience", "lz_audience_member", "lz_assignment")
-LEDGER = ("sync_run", "sync_count", "sync_file", "sync_error", "sync_change", "sync_member", "sync_slot")
-LEDGER += ("sync_breach", "sync_request", "sync_mail")
+LEDGER = ("sync_run", "sync_count", "sync_file", "sync_error", "sync_change", "sync_member", "sync_image", "sync_made")
+LEDGER += ("sync_breach", "sync_slot", "sync_request", "sync_mail")
 
 Row = dict[str, Any]
 Tables = dict[str, dict[Any, Row]]
@@ -92,7 +92,7 @@ def days(history: History) -> Iterator[tuple[int, dict[str, bytes]]]:
 def sync_at(moment: datetime, site: Site, files: dict[str, bytes], *, dry_run: bool = False) -> Result:
     """Sync one set at another time than the tests' usual one."""
     folder = site.folder.parent / f"delivery{next(_numbers)}"
-    folder.mkdir()
+    folder.mkdir(parents=True)
     for name, data in files.items():
         (folder / name).write_bytes(data)
     (result,) = sync_folder(site, folder, Options(clock=lambda: moment, dry_run=dry_run))

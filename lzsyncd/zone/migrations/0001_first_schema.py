@@ -128,7 +128,8 @@ CREATE TABLE sync_run (
     created_at {text} NOT NULL,
     started_at {text},
     finished_at {text},
-    message {text} NOT NULL DEFAULT ''
+    message {text} NOT NULL DEFAULT '',
+    undoes {text}
 );
 CREATE TABLE sync_count (
     run_id {text} NOT NULL,
@@ -205,6 +206,22 @@ CREATE TABLE sync_member (
     reason {text} NOT NULL DEFAULT ''
 );
 CREATE INDEX sync_member_record ON sync_member (idnumber);
+CREATE TABLE sync_image (
+    run_id {text} NOT NULL,
+    part {text} NOT NULL,
+    row_id BIGINT NOT NULL,
+    other_id BIGINT NOT NULL DEFAULT 0,
+    before {text},
+    after {text},
+    PRIMARY KEY (run_id, part, row_id, other_id)
+);
+CREATE TABLE sync_made (
+    run_id {text} NOT NULL,
+    table_name {text} NOT NULL,
+    first_id BIGINT NOT NULL,
+    last_id BIGINT NOT NULL,
+    PRIMARY KEY (run_id, table_name)
+);
 CREATE TABLE sync_slot (
     slot {text} PRIMARY KEY,
     site {text} NOT NULL,
@@ -256,6 +273,8 @@ NAMES = [
     "sync_breach",
     "sync_change",
     "sync_member",
+    "sync_image",
+    "sync_made",
     "sync_slot",
     "sync_request",
     "sync_mail",
