@@ -8,31 +8,39 @@ from typing import Annotated
 import typer
 
 from lzsyncd.cli.options import JsonOption, examples
+from lzsyncd.errors import ExitCode
 
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands."""
-    app.command(epilog=examples("lzsyncd check-config", "lzsyncd --config lzsyncd.toml check-config --quiet"))(
-        check_config
-    )
+    app.command(
+        epilog=examples(
+            "lzsyncd check-config", "lzsyncd --config lzsyncd.toml check-config --quiet", "lzsyncd check-config --deep"
+        )
+    )(check_config)
     app.command(epilog=examples("lzsyncd migrate", "lzsyncd migrate acme"))(migrate)
 
 
 def check_config(
     context: typer.Context,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing when all is well.")] = False,
-) -> None:
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Also try what it names: databases, folders, the mail server.")
+    ] = False,
+) -> ExitCode:
     """Check the configuration and print what takes effect.
 
     Defaults are included. Whatever is wrong is told at once, each with its line and key; the exit code is 78 then.
-    Secrets are not fetched.
+    Secrets are not fetched, unless --deep tries what they are for. That changes nothing anywhere, and sends no mail.
     """
+    from lzsyncd.cli.deep import tried
     from lzsyncd.cli.output import say
     from lzsyncd.config import effective, load
 
     config = load(context.obj)
     if not quiet:
         say(effective(config).rstrip())
+    return tried(config, quiet=quiet) if deep else ExitCode.CLEAN
 
 
 def migrate(

@@ -107,17 +107,20 @@ def _asked(
         LzsyncdError: it could not be done.
     """
     from lzsyncd import logs
-    from lzsyncd.cli.running import start_log
+    from lzsyncd.cli.running import send_mails, start_log
     from lzsyncd.cli.watching import watching
     from lzsyncd.report.events import RunLog
     from lzsyncd.service.asking import Asking
     from lzsyncd.sync.run import Options
 
     start_log(config, as_json=as_json)
-    with watching(chosen.inbox) as progress:
-        log = RunLog(logs.logger().bind(site=chosen.name))
-        asking = Asking(config, chosen, log, Options(trigger="arrival", progress=progress))
-        done = asking.ask(kind, run_id, plan_hash)
+    try:
+        with watching(chosen.inbox) as progress:
+            log = RunLog(logs.logger().bind(site=chosen.name))
+            asking = Asking(config, chosen, log, Options(trigger="arrival", progress=progress))
+            done = asking.ask(kind, run_id, plan_hash)
+    finally:
+        send_mails(config, chosen)
     if done.exit_code in (ExitCode.FAILED, ExitCode.TRY_AGAIN):
         raise _failure(done)
     return done

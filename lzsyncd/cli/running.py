@@ -7,9 +7,10 @@ from lzsyncd import logs
 from lzsyncd.cli.output import is_terminal
 from lzsyncd.config import Config, Site
 from lzsyncd.report.events import RunLog
-from lzsyncd.sync.ending import Result
+from lzsyncd.service.instance import published
+from lzsyncd.sync.ending import Result, describe, translate
 from lzsyncd.sync.inbox import check_inbox, sync_inbox
-from lzsyncd.sync.run import Options, sync_folder
+from lzsyncd.sync.run import Options, clock, sync_folder
 from lzsyncd.zone.database import opened
 
 
@@ -18,6 +19,21 @@ def start_log(config: Config, *, as_json: bool) -> None:
     pretty = is_terminal(sys.stderr) and not as_json
     shown: logs.Level | None = "critical" if pretty and config.log.level != "debug" else None
     logs.configure(sys.stderr, pretty=pretty, level=config.log.level, file=config.log.file, shown=shown)
+
+
+def send_mails(config: Config, site: Site) -> None:
+    """Send what is to be told now, where no daemon does. The run stands, whatever stands in the way of that."""
+    from lzsyncd.report.mail import Post  # noqa: PLC0415 only where somebody is told
+
+    log = logs.logger().bind(site=site.name)
+    if not site.is_told or published(config.daemon.runtime_dir) is not None:
+        return
+    try:
+        with opened(site) as database:
+            Post(database, site, clock, log).deliver()
+    except Exception as error:  # noqa: BLE001 it is in the queue, and goes out later
+        text = f"Mails wait: {describe(translate(error))}"
+        log.warning(text, **{"event.action": "mail_deferred"})
 
 
 def logged_sync(site: Site, folder: Path, options: Options) -> list[Result]:

@@ -86,16 +86,19 @@ def sync(
     from lzsyncd.cli.choice import chosen_site, configuration
     from lzsyncd.cli.output import ReaderGone
     from lzsyncd.cli.results import show_results, worst
-    from lzsyncd.cli.running import logged_inbox_sync, logged_sync, start_log
+    from lzsyncd.cli.running import logged_inbox_sync, logged_sync, send_mails, start_log
     from lzsyncd.cli.watching import watching
     from lzsyncd.sync.run import Options
 
     config = configuration(context)
     chosen = chosen_site(config, site)
     start_log(config, as_json=as_json)
-    with watching(folder or chosen.inbox) as progress:
-        options = Options(dry_run=dry_run, progress=progress)
-        results = logged_sync(chosen, folder, options) if folder else logged_inbox_sync(chosen, options)
+    try:
+        with watching(folder or chosen.inbox) as progress:
+            options = Options(dry_run=dry_run, progress=progress)
+            results = logged_sync(chosen, folder, options) if folder else logged_inbox_sync(chosen, options)
+    finally:
+        send_mails(config, chosen)
     with suppress(ReaderGone):
         show_results(chosen, results, as_json=as_json)
     return worst(results)

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -15,8 +16,12 @@ from lzsyncd.config import Config, Site
 from lzsyncd.errors import LzsyncdError, Usage
 from lzsyncd.intake.watch import Inbox
 from lzsyncd.ledger import waiting
+from lzsyncd.ledger.feed import Silence
+from lzsyncd.ledger.mails import left
 from lzsyncd.ledger.queries import last_run, summary
+from lzsyncd.ledger.runs import iso
 from lzsyncd.ledger.status import Status
+from lzsyncd.report.notices import silence_of
 from lzsyncd.service.instance import published
 from lzsyncd.sync.ending import describe
 from lzsyncd.zone.database import Database, opened
@@ -38,6 +43,10 @@ class SiteState:
         held: runs that wait for a person or a file.
         next_slot: the next slot's name and time, UTC.
         feed_age: seconds since the last good set came to its end; None before the first.
+        feed_late: no good set has come for longer than the configuration expects.
+        feed_due_at: when the site becomes, or became, late; "" where nothing is expected.
+        mails_waiting: mails that are yet to be sent.
+        mails_given_up: mails that nobody will get.
     """
 
     site: str
@@ -51,6 +60,10 @@ class SiteState:
     held: list[dict[str, str]]
     next_slot: dict[str, str]
     feed_age: int | None
+    feed_late: bool
+    feed_due_at: str
+    mails_waiting: int
+    mails_given_up: int
 
 
 @dataclass(frozen=True)
@@ -81,13 +94,16 @@ class _Told:
     checked: list[str] = field(default_factory=list)
     held: list[dict[str, str]] = field(default_factory=list)
     good_at: str = ""
+    quiet: Silence | None = None
+    mails: tuple[int, int] = (0, 0)
 
 
 def _ledger(database: Database) -> _Told:
+    quiet, mails = silence_of(database, database.site), left(database)
     try:
         last = summary(database, last_run(database, ("sync",)))
     except Usage:
-        return _Told()
+        return _Told(quiet=quiet, mails=mails)
     states = [(run.run, run.status) for run in waiting.pending(database, (Status.CHECKED, Status.HELD))]
     held = [{"run": run, "why": summary(database, run).message} for run, status in states if status == "held"]
     good = database.value(
@@ -98,6 +114,8 @@ def _ledger(database: Database) -> _Told:
         [run for run, status in states if status == "checked"],
         held,
         str(good or ""),
+        quiet,
+        mails,
     )
 
 
@@ -124,6 +142,10 @@ def _site(site: Site, known: dict[str, Any]) -> SiteState:
         held=told.held,
         next_slot=known.get("next_slot") or {"name": slot.name, "due_at": slot.due_at.isoformat()},
         feed_age=_age(told.good_at, now),
+        feed_late=told.quiet is not None and told.quiet.is_late(now),
+        feed_due_at=iso(told.quiet.late_at) if told.quiet and told.quiet.late_at else "",
+        mails_waiting=told.mails[0],
+        mails_given_up=told.mails[1],
     )
 
 
@@ -156,6 +178,7 @@ def show_state(state: State, *, as_json: bool) -> None:
 def _lines(site: SiteState) -> list[str]:
     last = site.last_run
     rows = [("WRONG", text) for text in site.trouble]
+    rows += [("LATE", f"no good set came until {site.feed_due_at[:16]}Z")] if site.feed_late else []
     rows.append(("inbox", ", ".join(site.inbox) or "empty"))
     rows += [("", text) for text in site.waiting]
     if site.near_misses:
@@ -167,7 +190,15 @@ def _lines(site: SiteState) -> list[str]:
     rows += [("held", f"run {held['run']}: {held['why']}") for held in site.held]
     rows.append(("next slot", f"{site.next_slot['name']}, {site.next_slot['due_at'][:16]}Z"))
     rows.append(("last good", "never" if site.feed_age is None else f"{_span(site.feed_age)} ago"))
+    rows += [("mail", text) for text in _mails(site)]
     return [site.site, *(f"  {name:<10} {text}" for name, text in rows)]
+
+
+def _mails(site: SiteState) -> Iterator[str]:
+    if site.mails_waiting:
+        yield f"{site.mails_waiting:,} {'waits' if site.mails_waiting == 1 else 'wait'} to be sent"
+    if site.mails_given_up:
+        yield f"{site.mails_given_up:,} given up: nobody will get them"
 
 
 def _span(seconds: int) -> str:

@@ -5,7 +5,7 @@
 
 from lzsyncd.config.effective import effective
 from lzsyncd.config.guards import Guard, Limit
-from lzsyncd.config.models import Config, ConfigError, Daemon, ElementConfig, Log, Problem, Site
+from lzsyncd.config.models import Config, ConfigError, Daemon, ElementConfig, Log, Mail, Metrics, Notify, Problem, Site
 from lzsyncd.config.reading import load, parse
 from lzsyncd.config.secrets import Secret, SecretError
 
@@ -17,6 +17,9 @@ __all__ = [
     "Guard",
     "Limit",
     "Log",
+    "Mail",
+    "Metrics",
+    "Notify",
     "Problem",
     "Secret",
     "SecretError",

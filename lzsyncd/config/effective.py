@@ -5,7 +5,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from lzsyncd.config.guards import LIMITS, Guard, Limit
-from lzsyncd.config.models import Config, ElementConfig, Site
+from lzsyncd.config.models import Config, ElementConfig, Mail, Site
 from lzsyncd.config.places import key_name, quoted
 from lzsyncd.config.secrets import Secret
 from lzsyncd.config.values import byte_size_text, duration_text
@@ -25,9 +25,23 @@ def effective(config: Config) -> str:
             runtime_dir=config.daemon.runtime_dir,
         ),
         *_table("log", level=config.log.level, file=config.log.file),
+        *(_mail(config.mail) if config.mail else ()),
+        *_table("metrics", textfile=config.metrics.textfile),
         *(line for site in config.sites.values() for line in _site(site)),
     ]
     return "\n".join(lines).lstrip() + "\n"
+
+
+def _mail(mail: Mail) -> Iterator[str]:
+    yield from _table(
+        "mail",
+        host=mail.host,
+        port=mail.port,
+        security=mail.security,
+        username=mail.username or None,
+        password=mail.password,
+        **{"from": mail.sender},
+    )
 
 
 def _site(site: Site) -> Iterator[str]:
@@ -45,6 +59,14 @@ def _site(site: Site) -> Iterator[str]:
         set_window=duration_text(site.set_window),
         incomplete=site.incomplete,
         run_timeout=duration_text(site.run_timeout),
+        feed_expected_every=duration_text(site.feed_expected_every) if site.feed_expected_every else None,
+        feed_grace=duration_text(site.feed_grace),
+    )
+    yield from _table(
+        f"sites.{site.name}.notify",
+        to=site.notify.to,
+        on=site.notify.on,
+        attach_up_to=byte_size_text(site.notify.attach_up_to),
     )
     yield from _guard(f"sites.{site.name}.guard", site.guard)
     for element, config in site.elements.items():

@@ -19,6 +19,8 @@ Unreadable = Literal["withhold", "proceed"]
 Leaving = Literal["keep", "suspend", "hide", "delete"]
 UnknownReference = Literal["drop", "reject"]
 Empty = Literal["keep", "erase"]
+Security = Literal["starttls", "tls", "none"]
+MailKind = Literal["error", "warning", "held", "late", "recovered", "success"]
 
 WAYS_TO_LEAVE: dict[Element, tuple[Leaving, ...]] = {
     Element.ORG: ("keep", "hide", "delete"),
@@ -29,6 +31,7 @@ DEFAULT_LEAVING: dict[Element, Leaving] = {Element.ORG: "hide", Element.POS: "hi
 DEFAULT_DATA_DIR = Path("/srv/lzsyncd")
 DEFAULT_MAX_FILE_SIZE = 2 * 1024**3
 DEFAULT_SCHEDULE = Schedule(time(2))
+PORTS: dict[Security, int] = {"starttls": 587, "tls": 465, "none": 25}
 
 
 class Problem(NamedTuple):
@@ -90,6 +93,53 @@ class Log:
 
     level: LogLevel = "info"
     file: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mail:
+    """`[mail]`: the server that takes mails for all sites.
+
+    Attributes:
+        host: its name, to which its certificate must belong.
+        sender: from whom mails are: `lzsyncd@acme.test` or `lzsyncd <lzsyncd@acme.test>`.
+        port: where it listens.
+        security: how the connection is kept from others.
+        username: the account, "" for none.
+        password: of the account.
+    """
+
+    host: str
+    sender: str
+    port: int = PORTS["starttls"]
+    security: Security = "starttls"
+    username: str = ""
+    password: Secret | None = None
+
+
+@dataclass(frozen=True)
+class Notify:
+    """`[sites.NAME.notify]`: who gets mails about a site, and about what.
+
+    Attributes:
+        to: addresses; none: no mails.
+        on: the kinds of mails.
+        attach_up_to: bytes of reject files that come with a mail at most; 0 for none ever.
+    """
+
+    to: tuple[str, ...] = ()
+    on: tuple[MailKind, ...] = ("error", "warning", "held", "late", "recovered")
+    attach_up_to: int = 1024**2
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """`[metrics]`.
+
+    Attributes:
+        textfile: what the daemon writes for Prometheus's node exporter; None: nothing.
+    """
+
+    textfile: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,6 +210,10 @@ class Site:
         run_timeout: seconds after which a run is stopped.
         incomplete: what happens to a set of which files are missing once the window has passed.
         guard: what one run may change at most.
+        feed_expected_every: seconds in which a good set is expected to come; None: there is no such thing.
+        feed_grace: seconds beyond that before somebody is told.
+        notify: who gets mails.
+        mail: how they are sent, the same for all sites; None: there are none.
         elements: the configuration of org, pos and user.
     """
 
@@ -178,6 +232,10 @@ class Site:
     run_timeout: float = 7200.0
     incomplete: Incomplete = "hold"
     guard: Guard = field(default_factory=Guard)
+    feed_expected_every: float | None = None
+    feed_grace: float = 10_800.0
+    notify: Notify = Notify()
+    mail: Mail | None = None
     elements: dict[Element, ElementConfig] = field(
         default_factory=lambda: {element: ElementConfig.standard(element) for element in Element}
     )
@@ -191,6 +249,11 @@ class Site:
     def element(self, element: Element) -> ElementConfig:
         """The configuration of one element."""
         return self.elements[element]
+
+    @property
+    def is_told(self) -> bool:
+        """Whether anybody gets mails about it."""
+        return self.mail is not None and bool(self.notify.to)
 
     @property
     def timetable(self) -> SiteSchedule:
@@ -207,11 +270,15 @@ class Config:
     Attributes:
         daemon: what all sites share.
         log: the log.
+        mail: the mail server, None for none.
+        metrics: numbers for dashboards.
         sites: by name, in the order of the file.
         path: where it was read from; two configurations that differ in nothing else are equal.
     """
 
     daemon: Daemon = Daemon()
     log: Log = Log()
+    mail: Mail | None = None
+    metrics: Metrics = Metrics()
     sites: dict[str, Site] = field(default_factory=dict)
     path: Path = field(default=Path("lzsyncd.toml"), compare=False)

@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from lzsyncd.config.fields import custom_columns
 from lzsyncd.config.guards import guard
+from lzsyncd.config.mail import mail, notify
 from lzsyncd.config.models import (
     DEFAULT_DATA_DIR,
     WAYS_TO_LEAVE,
@@ -22,6 +23,8 @@ from lzsyncd.config.models import (
     Leaving,
     Log,
     LogLevel,
+    Mail,
+    Metrics,
     Problem,
     Site,
     UnknownReference,
@@ -45,6 +48,7 @@ from lzsyncd.config.values import (
     duration,
     list_of,
     one_of,
+    prom_file,
     schedule,
     time_zone,
     whole_number,
@@ -119,14 +123,16 @@ def _config(root: Table, path: Path) -> Config:
     runtime_dir = daemon.take("runtime_dir", absolute_path, Daemon.runtime_dir)
     level: LogLevel = log.take("level", one_of(*get_args(LogLevel)), "info")
     file = log.take("file", absolute_path, None)
-    by_name = {name: _site(name, site, data_dir) for name, site in sites.tables()}
-    config = Config(Daemon(data_dir, workers, runtime_dir), Log(level, file), by_name, path)
-    for table in (daemon, log, root):
+    server, metrics = mail(root.table("mail")), root.table("metrics")
+    textfile = metrics.take("textfile", prom_file, None)
+    by_name = {name: _site(name, site, data_dir, server) for name, site in sites.tables()}
+    config = Config(Daemon(data_dir, workers, runtime_dir), Log(level, file), server, Metrics(textfile), by_name, path)
+    for table in (daemon, log, metrics, root):
         table.finish()
     return config
 
 
-def _site(name: str, table: Table, data_dir: Path) -> Site:
+def _site(name: str, table: Table, data_dir: Path, server: Mail | None) -> Site:
     if not SITE_NAME.fullmatch(name):
         table.complain("a site's name has a-z, 0-9, _ and -, begins with a letter, and is at most 32 characters long")
     plain = Site.standard(name, data_dir)
@@ -146,6 +152,10 @@ def _site(name: str, table: Table, data_dir: Path) -> Site:
         incomplete=table.take("incomplete", one_of(*get_args(Incomplete)), plain.incomplete),
         run_timeout=table.take("run_timeout", duration(1, 7 * DAY), plain.run_timeout),
         guard=guard(table.table("guard")),
+        feed_expected_every=table.take("feed_expected_every", duration(60, 366 * DAY), None),
+        feed_grace=table.take("feed_grace", duration(0, 31 * DAY), plain.feed_grace),
+        notify=notify(table.table("notify"), server),
+        mail=server,
         elements={element: _element(element, table.table(element.value)) for element in Element},
     )
     table.finish()

@@ -121,6 +121,14 @@ def absolute_path(value: Any) -> Path:
     return path
 
 
+def prom_file(value: Any) -> Path:
+    """A file that Prometheus's node exporter finds: it looks at no others."""
+    path = absolute_path(value)
+    if path.suffix != ".prom":
+        raise BadValueError("must end with .prom: the node exporter reads no other files")
+    return path
+
+
 def byte_size(value: Any) -> int:
     """A number of bytes with its unit: `500MB`, `1.5GiB`."""
     match = _SIZE.fullmatch(value) if isinstance(value, str) else None
@@ -133,7 +141,7 @@ def byte_size(value: Any) -> int:
 def byte_size_text(size: int) -> str:
     """A number of bytes in the largest unit that gives a whole number."""
     for unit in ("GiB", "MiB", "KiB"):
-        if size % UNITS[unit.lower()] == 0:
+        if size and size % UNITS[unit.lower()] == 0:
             return f"{size // UNITS[unit.lower()]}{unit}"
     return f"{size}B"
 

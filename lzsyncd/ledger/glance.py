@@ -14,6 +14,8 @@ from typing import Any
 
 from lzsyncd.config import Site
 from lzsyncd.errors import LzsyncdError
+from lzsyncd.ledger.feed import LAST_GOOD, aware
+from lzsyncd.ledger.figures import NO_FIGURES, Figures, figures, only
 
 PATIENCE = 2  # seconds; the daemon has other sites to look after
 WAITING = ("checked", "held")
@@ -37,6 +39,10 @@ class Glance:
         open_slots: slots that were claimed and not finished.
         held: ids of held runs.
         asked: how many things people ask for that are still to be done.
+        last_good: when the last good set came, "" for never.
+        mail_at: when the next mail is due, "" for none.
+        late_told: the last silence of which a mail tells, "" for none.
+        figures: numbers for dashboards.
     """
 
     reachable: bool
@@ -48,13 +54,22 @@ class Glance:
     open_slots: int = 0
     held: tuple[str, ...] = ()
     asked: int = 0
+    last_good: str = ""
+    mail_at: str = ""
+    late_told: str = ""
+    figures: Figures = NO_FIGURES
 
 
-def glance(site: Site) -> Glance:
-    """Look into the ledger of a site. Never raises for what a database can do."""
+def glance(site: Site, before: Figures = NO_FIGURES) -> Glance:
+    """Look into the ledger of a site. Never raises for what a database can do.
+
+    Args:
+        site: whose.
+        before: the numbers that the last look found: what has not changed is not counted again.
+    """
     try:
         with _asking(site) as ask:
-            return _look(site, ask)
+            return _look(site, ask, before)
     except _Missing:
         return Glance(reachable=True)
     except LzsyncdError as error:  # the password is not where the configuration says it is
@@ -105,7 +120,7 @@ def _asking(site: Site) -> Iterator[Any]:
         yield server.execute
 
 
-def _look(site: Site, ask: Any) -> Glance:
+def _look(site: Site, ask: Any, before: Figures) -> Glance:
     def rows(query: str) -> Sequence[tuple[Any, ...]]:
         found: Sequence[tuple[Any, ...]] = ask(query).fetchall()
         return found
@@ -115,17 +130,23 @@ def _look(site: Site, ask: Any) -> Glance:
         return Glance(reachable=True)
     slots = rows("SELECT slot, due_at FROM sync_slot ORDER BY due_at DESC LIMIT 50")
     unfinished = rows("SELECT count(*) FROM sync_slot WHERE finished_at IS NULL")
+    mail = rows("SELECT min(due_at) FROM sync_mail WHERE sent_at IS NULL AND given_up_at IS NULL")
+    late = rows("SELECT about FROM sync_mail WHERE kind = 'late' ORDER BY id DESC LIMIT 1")
     held = rows("SELECT id FROM sync_run WHERE kind = 'sync' AND status = 'held' ORDER BY id")
     asked = rows("SELECT count(*) FROM sync_request WHERE done_at IS NULL")
     return Glance(
         reachable=True,
         ready=True,
         asked=int(asked[0][0]),
-        since=_aware(since),
-        slots={str(slot): _aware(due) for slot, due in slots},
+        since=aware(since),
+        slots={str(slot): aware(due) for slot, due in slots},
         open_slots=int(unfinished[0][0]),
         under_way=tuple(_under_way(site, rows)),
         held=tuple(str(run) for (run,) in held),
+        last_good=only(rows(LAST_GOOD)),
+        mail_at=only(mail),
+        late_told=only(late),
+        figures=figures(rows, before),
     )
 
 
@@ -142,9 +163,3 @@ def _under_way(site: Site, rows: Callable[[str], Sequence[tuple[Any, ...]]]) -> 
         status, attempt, ended = known.get(name, UNKNOWN)
         if status not in WAITING or not (site.outbox / name).is_dir():
             yield name, status, attempt, ended
-
-
-def _aware(moment: Any) -> datetime:
-    """The migrations' times are naive and local; ours are text with a `Z`."""
-    found = moment if isinstance(moment, datetime) else datetime.fromisoformat(str(moment))
-    return found.astimezone()

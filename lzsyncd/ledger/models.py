@@ -217,17 +217,20 @@ class Request(Table):
 
 
 class Mail(Table):
-    """A mail that waits, or was sent."""
+    """A mail that waits, was sent, or was given up; `about` is what it is about, and nothing is told of twice."""
 
     id = BigAutoField()
+    about = TextField(unique=True)
     run_id = TextField(null=True)
     kind = TextField()
     recipients = TextField()
-    subject = TextField()
-    body = TextField()
+    subject = TextField(default="")
+    body = TextField(default="")
+    message_id = TextField(default="")
     attempts = IntegerField(default=0)
     due_at = TextField()
     sent_at = TextField(null=True)
+    given_up_at = TextField(null=True)
     error = TextField(default="")
     created_at = TextField()
 

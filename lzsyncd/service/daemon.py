@@ -19,9 +19,11 @@ from lzsyncd.intake.touches import Touches
 from lzsyncd.intake.watch import Watch
 from lzsyncd.service.bell import Bell
 from lzsyncd.service.crew import Crew
+from lzsyncd.service.gauges import Gauges
 from lzsyncd.service.health import Health, sites_of
 from lzsyncd.service.instance import Instance
 from lzsyncd.service.notify import Systemd
+from lzsyncd.service.postman import Postman
 from lzsyncd.service.reload import reload
 from lzsyncd.service.sites import Charge
 
@@ -47,10 +49,11 @@ class Daemon:
         self.watch = Watch(self._on_event, self._on_lost_events)
         self.charges = {name: Charge(site, self.watch) for name, site in config.sites.items()}
         self.crew = Crew(self.charges, pretty=pretty)
-        self.systemd, self.health = Systemd(), Health(self)
+        self._postman = Postman(self.charges, pretty=pretty)
+        self.systemd, self.health, self._gauges = Systemd(), Health(self), Gauges(self)
         self._unread = deque[str]()
         self._ticker = Scheduler()
-        self._config_note = ""
+        self._config_note, self.config_is_good = "", True
         self._published: object = None
         self._has_news, self._published_at = False, 0.0
 
@@ -101,9 +104,11 @@ class Daemon:
                 news = charge.look(self._touches.take(name)) or news
             charge.read_clock(wall)
         news = self.crew.hire(self.config) or news
+        news = self._postman.go(self.config, wall, self.crew.workers) or news
         self._ticker.run_pending()
         news = self._read_ledgers() or news
         self.health.feed()
+        self._gauges.write()
         self._has_news |= news
         if self._has_news and now >= self._published_at + TICK:
             self._publish()
@@ -172,6 +177,7 @@ class Daemon:
         self.systemd.stopping("ending; runs go on at the next start")
         self._say("info", "lzsyncd ends.", "daemon_stopping")
         until = monotonic() + DRAIN
+        self._postman.stop()
         self.crew.stop()
         while self.crew.workers and monotonic() < until and not {signal.SIGTERM, signal.SIGINT} & set(self._signals):
             self.crew.reap()

@@ -19,6 +19,7 @@ class Errand:
         orders: sets to claim, in this order.
         slots: slots to run, in this order.
         held: files that wait for their companions, and the elements that are missing.
+        post: nothing but to send the site's mails.
         progress: the pipe's file descriptor, -1 for none.
     """
 
@@ -28,4 +29,5 @@ class Errand:
     orders: tuple[Order, ...] = ()
     slots: tuple[Slot, ...] = ()
     held: tuple[dict[Element, Judged], tuple[Element, ...]] | None = None
+    post: bool = False
     progress: int = -1

@@ -24,9 +24,11 @@ def reload(daemon: "Daemon", read_again: Callable[[], Config]) -> str:
         logs.tell(error, "config_problem")
         text = f"The new configuration was rejected, the old one runs on: {found}, told above."
         logs.logger().error(text, **{"event.action": "config_rejected"})
+        daemon.config_is_good = False
         return "configuration rejected, the old one runs; "
     has_moved = config.daemon.runtime_dir != daemon.runtime_dir
     daemon.take_over(config, [name for name, site in config.sites.items() if site != daemon.config.sites.get(name)])
+    daemon.config_is_good = True
     logs.reconfigure(config.log.level, config.log.file)
     logs.logger().info("The configuration was reloaded.", **{"event.action": "config_reloaded"})
     return "runtime_dir has changed, which takes a restart; " if has_moved else ""

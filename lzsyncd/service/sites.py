@@ -13,6 +13,7 @@ from lzsyncd.intake.orders import files_of, order_of, rules_of
 from lzsyncd.intake.settle import Settler, Verdict
 from lzsyncd.intake.touches import Touched
 from lzsyncd.intake.watch import Inbox, Watch
+from lzsyncd.ledger.feed import Silence, silence
 from lzsyncd.ledger.glance import Glance, glance, trace
 from lzsyncd.ledger.status import is_due
 from lzsyncd.service.errand import Errand
@@ -38,6 +39,8 @@ class Charge:
         watch: all inboxes' events.
         verdict: what the last look at the inbox found.
         seen: what the last look into the ledger found.
+        files: how many names the last look found there.
+        oldest: since when the oldest has lain there, in seconds of the epoch; None for none.
         trouble: what is wrong with inbox or database, by what it concerns.
         scan_at: monotonic time of the next look at the inbox at the latest.
         not_before: monotonic time before which no errand starts.
@@ -46,6 +49,8 @@ class Charge:
     site: Site
     watch: Watch
     verdict: Verdict = NOTHING
+    files: int = 0
+    oldest: float | None = None
     seen: Glance = field(default_factory=lambda: Glance(reachable=True))
     trouble: dict[str, str] = field(default_factory=dict)
     scan_at: float = 0.0
@@ -107,7 +112,9 @@ class Charge:
             self.settler.touched(name, moment)
         try:
             self._keep_armed(now)
-            self.verdict = self._judge(self.inbox.entries(), now)
+            entries = self.inbox.entries()
+            self._count(entries)
+            self.verdict = self._judge(entries, now)
             if self.verdict.peek:
                 self.inbox.peek(self.verdict.peek)
                 self.verdict = self._judge(self.inbox.entries(), now)
@@ -127,6 +134,12 @@ class Charge:
     def _shown(self) -> object:
         said = self.verdict
         return said.waiting, said.overdue, said.near_misses, said.ignored, len(said.ready), tuple(self.trouble.values())
+
+    def _count(self, entries: list[Entry]) -> None:
+        """How much lies there, and since when, by the kernel's own time: an upload may bring any date along."""
+        there = [entry for entry in entries if not entry.name.startswith(".")]
+        self.files = len(there)
+        self.oldest = min((entry.ctime_ns for entry in there), default=0) / 1e9 or None
 
     def _judge(self, entries: list[Entry], now: float) -> Verdict:
         return self.settler.look(entries, now, datetime.now(self.site.timezone))
@@ -165,7 +178,7 @@ class Charge:
         """Look into the ledger."""
         self._trace = trace(self.site)
         self._trusted_until = 0.0 if self._trace is None else monotonic() + TRUST
-        self.seen = glance(self.site)
+        self.seen = glance(self.site, self.seen.figures)
         self.wrong("database", "" if self.seen.reachable else f"The database does not answer ({self.seen.trouble}).")
         if self._since is None and self.seen.reachable:
             self._since = self.seen.since or datetime.now(UTC)
@@ -235,6 +248,21 @@ class Charge:
         if code < 0:
             text = f"The process that worked for the site was ended by signal {-code}."
             self._log.error(text, **{"event.action": "worker_killed"})
+
+    @property
+    def silence(self) -> Silence | None:
+        """How long nothing good has come."""
+        return silence(self.site, self.seen.last_good, self.seen.since)
+
+    def has_post(self, now: datetime) -> bool:
+        """Whether a mail is due, or that the feed is late is yet to be told."""
+        if not (self.site.is_told and self.seen.ready):
+            return False
+        quiet = self.silence
+        is_late = quiet is not None and quiet.is_late(now) and "late" in self.site.notify.on
+        if is_late and quiet is not None and quiet.about != self.seen.late_told:
+            return True
+        return bool(self.seen.mail_at) and datetime.fromisoformat(self.seen.mail_at) <= now
 
     def next_slot(self, now: datetime) -> Slot:
         """The next slot that is not claimed."""

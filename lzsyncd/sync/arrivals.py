@@ -22,6 +22,7 @@ from lzsyncd.ledger.status import ATTEMPTS, Status, is_due
 from lzsyncd.ledger.waiting import Pending
 from lzsyncd.report.after import WAITS, after_commit, finish_interrupted, put_aside
 from lzsyncd.report.events import RunLog
+from lzsyncd.report.notices import tell_of_put_aside
 from lzsyncd.report.outbox import write_outbox
 from lzsyncd.service.slots import Slot
 from lzsyncd.sync.ending import Result, they_are, translate
@@ -215,7 +216,9 @@ class Arrivals:
     def put_aside(self, run_id: str) -> None:
         """A set failed too often: nothing takes it again by itself."""
         reason = f"Run {run_id} failed {ATTEMPTS} times; the log says why. To try again, put the files into the inbox."
-        runs.finish(self.database, run_id, Status.FAILED, self.now, message=reason)
+        with self.database.transaction():
+            runs.finish(self.database, run_id, Status.FAILED, self.now, message=reason)
+            tell_of_put_aside(self.database, self.site, run_id, self.now)
         with writing(self.site.outbox):
             write_outbox(self.database, self.site, run_id, {})
         put_aside(self.site, run_id, reason)

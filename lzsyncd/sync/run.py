@@ -25,6 +25,7 @@ from lzsyncd.ledger.runs import iso
 from lzsyncd.ledger.status import Status
 from lzsyncd.progress import Progress, Silent
 from lzsyncd.report.after import after_commit, finish_interrupted
+from lzsyncd.report.notices import tell_of_run
 from lzsyncd.sync.apply import apply
 from lzsyncd.sync.compare import Comparison
 from lzsyncd.sync.ending import Result, describe, exit_code, stands, they_are
@@ -165,6 +166,7 @@ class Run:
             self.findings.flush()
             self.findings.write(self.run_id, self._now())
             runs.finish(self.database, self.run_id, Status.HELD, self._now(), message=message)
+            tell_of_run(self.database, self.site, self.run_id, self._now())
 
     def _go(self, file_set: FileSet, taking: Callable[[], list[Taken]]) -> Result:
         options, database = self.options, self.database
@@ -297,6 +299,7 @@ class Run:
         if hold:
             message = hold.told(self.run_id, self.site.guard, now, is_held=status is Status.HELD)
         runs.finish(self.database, self.run_id, status, now, set_hash=digest, plan_hash=plan_hash, message=message)
+        tell_of_run(self.database, self.site, self.run_id, now)
         found = self.findings.counted()
         return Result(
             self.run_id,
@@ -332,7 +335,10 @@ class Run:
         told = fault(self.site, error)
         try:
             status = Status.INTERRUPTED if isinstance(error, Interrupted) else Status.FAILED
-            runs.finish(self.database, self.run_id, status, self._now(), message=describe(told or error))
+            with self.database.transaction():
+                runs.finish(self.database, self.run_id, status, self._now(), message=describe(told or error))
+                if not self.database.is_away(error):  # it goes on by itself
+                    tell_of_run(self.database, self.site, self.run_id, self._now())
         except Exception as second:
             if not self.database.is_away(second) and fault(self.site, second) is None:
                 raise error from second

@@ -46,7 +46,10 @@ def keys_the_code_takes(table: str) -> set[str]:
 TABLES = {
     "`[daemon]`": ["[daemon]"],
     "`[log]`": ["[log]"],
+    "`[mail]`": ["[mail]"],
+    "`[metrics]`": ["[metrics]"],
     "`[sites.NAME]`": ["[sites.acme]"],
+    "`[sites.NAME.notify]`": ["[sites.acme.notify]"],
     "`[sites.NAME.org]`, `[sites.NAME.pos]`, `[sites.NAME.user]`": [
         "[sites.acme.user]",
         "[sites.acme.org]",
@@ -66,7 +69,7 @@ def documented(title: str) -> dict[str, str]:
 @pytest.mark.parametrize("title", TABLES)
 def test_every_key_is_documented(title):
     known = set().union(*map(keys_the_code_takes, TABLES[title]))
-    assert set(documented(title)) == known - {"org", "pos", "user", "guard"}
+    assert set(documented(title)) == known - {"org", "pos", "user", "guard", "notify"}
 
 
 @pytest.mark.parametrize("title", TABLES)
@@ -74,13 +77,18 @@ def test_every_key_is_in_the_sample(title):
     assert [key for key in documented(title) if not re.search(rf"\b{key}\b", SAMPLE.read_text())] == []
 
 
+MAIL = '[mail]\nhost = "mail.acme.test"\nfrom = "lzsyncd@acme.test"\n'
+
+
 def test_every_documented_default_is_the_default():
-    shown = tomllib.loads(effective(parse('[sites.acme.user]\ncustomfields.x.type = "text"')))
+    shown = tomllib.loads(effective(parse(f'{MAIL}[sites.acme.user]\ncustomfields.x.type = "text"')))
     site = shown["sites"]["acme"]
     tables = {
         "`[daemon]`": [shown["daemon"]],
         "`[log]`": [shown["log"]],
+        "`[mail]`": [shown["mail"]],
         "`[sites.NAME]`": [site],
+        "`[sites.NAME.notify]`": [site["notify"]],
         "`[sites.NAME.org]`, `[sites.NAME.pos]`, `[sites.NAME.user]`": [site["user"], site["org"], site["pos"]],
         "`[sites.NAME.guard]`": [site["guard"]],
         "`[sites.NAME.ELEMENT.customfields.FIELD]`": [site["user"]["customfields"]["x"]],

@@ -8,6 +8,7 @@ import pytest
 
 from lzsyncd.config import Site
 from lzsyncd.intake.watch import Watch
+from lzsyncd.ledger.figures import Figures
 from lzsyncd.ledger.glance import Glance, glance
 from lzsyncd.service import sites
 from lzsyncd.service.sites import Charge
@@ -19,9 +20,9 @@ def looks(monkeypatch) -> list[Site]:
     """The sites whose ledgers were looked into."""
     found: list[Site] = []
 
-    def look(site: Site) -> Glance:
+    def look(site: Site, *before: Figures) -> Glance:
         found.append(site)
-        return glance(site)
+        return glance(site, *before)
 
     monkeypatch.setattr(sites, "glance", look)
     return found

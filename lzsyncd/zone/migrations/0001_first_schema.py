@@ -245,17 +245,21 @@ CREATE TABLE sync_request (
 );
 CREATE TABLE sync_mail (
     id {id},
+    about {text} NOT NULL UNIQUE,
     run_id {text},
     kind {text} NOT NULL,
     recipients {text} NOT NULL,
-    subject {text} NOT NULL,
-    body {text} NOT NULL,
+    subject {text} NOT NULL DEFAULT '',
+    body {text} NOT NULL DEFAULT '',
+    message_id {text} NOT NULL DEFAULT '',
     attempts INTEGER NOT NULL DEFAULT 0,
     due_at {text} NOT NULL,
     sent_at {text},
+    given_up_at {text},
     error {text} NOT NULL DEFAULT '',
     created_at {text} NOT NULL
 );
+CREATE INDEX sync_mail_waiting ON sync_mail (due_at) WHERE sent_at IS NULL AND given_up_at IS NULL;
 """
 
 NAMES = [

@@ -1,0 +1,72 @@
+"""`check-config --deep`: is what the configuration names there, and does it work? Nothing is changed by that."""
+
+import os
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from lzsyncd.cli.output import say
+from lzsyncd.config import Config, Mail, Site
+from lzsyncd.errors import ExitCode, LzsyncdError, NotPermitted, TryAgain, Usage, not_permitted
+from lzsyncd.intake.watch import Inbox
+from lzsyncd.ledger.glance import glance
+from lzsyncd.report.smtp import Server
+
+Trial = tuple[str, Callable[[], None]]
+
+
+def tried(config: Config, *, quiet: bool) -> ExitCode:
+    """Try all, say how each went, and tell the caller.
+
+    Returns:
+        0: all is well; what is wrong with the only thing that is, or with all of them alike; 78 for several.
+    """
+    codes = set()
+    for name, trial in _trials(config):
+        try:
+            trial()
+        except LzsyncdError as error:
+            codes.add(error.exit_code)
+            say(f"WRONG  {name}: {error}")
+        else:
+            if not quiet:
+                say(f"well   {name}")
+    if not codes:
+        return ExitCode.CLEAN
+    return codes.pop() if len(codes) == 1 else ExitCode.CONFIGURATION
+
+
+def _trials(config: Config) -> Iterator[Trial]:
+    for name, site in config.sites.items():
+        yield f"{name}: database", partial(_try_database, site)
+        yield f"{name}: inbox", partial(_try_inbox, site)
+        yield f"{name}: outbox", partial(_try_outbox, site)
+    if config.mail is not None:
+        yield "mail server", partial(_try_mail, config.mail)
+
+
+def _try_database(site: Site) -> None:
+    """One that is not there yet is made by the first run."""
+    seen = glance(site)
+    if not seen.reachable:
+        raise TryAgain(f"it does not answer ({seen.trouble}).")
+
+
+def _try_inbox(site: Site) -> None:
+    try:
+        Inbox(site.inbox).entries()
+    except PermissionError:
+        raise not_permitted(site.inbox, "read") from None
+    except OSError as error:
+        raise Usage(f"{site.inbox} can't be read: {error.strerror}.") from None
+
+
+def _try_outbox(site: Site) -> None:
+    """The first run makes it, where it can."""
+    place = next(path for path in (site.outbox, *site.outbox.parents) if path.exists())
+    if not os.access(place, os.W_OK):
+        raise NotPermitted(f"{place} may not be written by this account.")
+
+
+def _try_mail(mail: Mail) -> None:
+    with Server(mail):
+        pass

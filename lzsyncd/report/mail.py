@@ -1,0 +1,214 @@
+"""Mails go out: after the commit, driven by the queue in the ledger, and marked there.
+
+Whoever sends needs no lock: a mail is claimed first. A sender that is killed after the server took a mail and before it
+is marked sends it again, with the same Message-ID: nothing can prevent that, and mail programs know it by that.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, parseaddr
+from pathlib import Path
+from typing import Any
+
+from structlog.stdlib import BoundLogger
+
+from lzsyncd.config import Mail, SecretError, Site
+from lzsyncd.ledger import mails
+from lzsyncd.ledger.mails import Waiting
+from lzsyncd.report.letter import Letter, letter_of, summary_of
+from lzsyncd.report.notices import tell_of_feed
+from lzsyncd.report.smtp import NoServer, NotTrusted, Refusal, Server
+from lzsyncd.sync.ending import describe
+from lzsyncd.zone.database import Database
+
+TEMPLATES = Path(__file__).parent / "templates"
+AT_ONCE = 3  # mails of a kind in `SPAN`; what comes after them waits and goes together
+SPAN = timedelta(hours=1)
+TOO_LARGE = 552  # RFC 5321, 4.2.3: exceeded storage allocation; what servers say of attachments that are too large
+
+
+@dataclass
+class Post:
+    """Sends what a site has to tell.
+
+    Args:
+        database: the site's.
+        site: its configuration; it has a mail server.
+        clock: gives the time.
+        log: bound to the site.
+    """
+
+    database: Database
+    site: Site
+    clock: Callable[[], datetime]
+    log: BoundLogger
+    _server: Server | None = field(default=None)
+
+    def deliver(self) -> None:
+        """Send what is due."""
+        if not self.site.is_told:
+            return
+        tell_of_feed(self.database, self.site, self.clock())
+        by_kind: dict[str, list[Waiting]] = {}
+        for mail in mails.due(self.database, self.clock()):
+            by_kind.setdefault(mail.kind, []).append(mail)
+        try:
+            for waiting in by_kind.values():
+                for parcel in self._parcels(waiting):
+                    self._send(parcel)
+        finally:
+            if self._server is not None:
+                self._server.__exit__(None, None, None)
+
+    def _parcels(self, waiting: list[Waiting]) -> Iterator[list[Waiting]]:
+        """What goes together: each alone, or all as a summary where they are too many; perhaps later."""
+        now = self.clock()
+        lately = mails.sent_since(self.database, waiting[0].kind, now - SPAN)
+        if len(lately) >= AT_ONCE:
+            until = datetime.fromisoformat(lately[-AT_ONCE]) + SPAN
+            for mail in waiting:
+                mails.put_off(self.database, mail, until)
+        elif len(waiting) > AT_ONCE - len(lately):
+            yield waiting
+        else:
+            yield from ([mail] for mail in waiting)
+
+    def _send(self, parcel: list[Waiting]) -> None:
+        now = self.clock()
+        claimed = [mail for mail in parcel if mails.claim(self.database, mail, now)]
+        to = tuple(sorted({address for mail in claimed for address in mail.to}))
+        message = self._message(self.site, claimed, to) if claimed else None
+        if message is None:
+            return
+        try:
+            refused = self._connected().send(message, to)
+            if [why.code for why in refused.values()] == [TOO_LARGE] * len(to):
+                message = self._message(_without_files(self.site), claimed, to) or message
+                refused = self._connected().send(message, to)
+        except (NoServer, NotTrusted, SecretError) as error:
+            self._server = None
+            self._failed(claimed, str(error))
+            return
+        for mail in claimed:
+            self._mark(mail, message, {address: why for address, why in refused.items() if address in mail.to})
+
+    def _connected(self) -> Server:
+        if self._server is None:
+            assert self.site.mail is not None  # noqa: S101 `is_told`
+            self._server = Server(self.site.mail).__enter__()
+        return self._server
+
+    def _message(self, site: Site, claimed: list[Waiting], to: tuple[str, ...]) -> EmailMessage | None:
+        """The message; None where it can't be written, which keeps no other from its turn."""
+        database, first = self.database, replace(claimed[0], to=to)
+        try:
+            letter = letter_of(database, site, first) if len(claimed) == 1 else summary_of(database, site, claimed)
+            thread = [known or message_id(site, about) for about, known in mails.before(database, first)]
+            return written(site, letter, first, self.clock(), thread)
+        except Exception as error:
+            if database.is_away(error):
+                raise
+            self.log.exception("A mail could not be written.", exc_info=error, **{"event.action": "mail_failed"})
+            self._failed(claimed, describe(error))
+            return None
+
+    def _mark(self, mail: Waiting, message: EmailMessage, refused: dict[str, Refusal]) -> None:
+        """What the server said of one mail: taken, to be tried again for some, or never."""
+        again = [address for address, why in refused.items() if not why.is_permanent]
+        error = "; ".join(f"{address}: {why}" for address, why in refused.items())
+        if again and not mails.is_old(mail, self.clock()):
+            mails.still_to(self.database, mail, again, error)
+            self._say("warning", "A mail was not taken yet; it is tried again.", mail, "mail_deferred", refused)
+        elif len(refused) == len(mail.to):
+            mails.give_up(self.database, mail, self.clock(), error)
+            self._say("error", "A mail was refused; nobody will get it.", mail, "mail_refused", refused)
+        else:
+            plain = message.get_body(("plain",))
+            text = plain.get_content().replace("\r\n", "\n") if plain is not None else ""
+            mails.sent(self.database, mail, self.clock(), (message["Message-ID"], message["Subject"], text), error)
+            level = "warning" if refused else "info"
+            self._say(level, "A mail was sent.", mail, "mail_sent", refused)
+
+    def _failed(self, claimed: list[Waiting], error: str) -> None:
+        """The server could not be reached, or trusted: all of them are tried again."""
+        for mail in claimed:
+            if mails.is_old(mail, self.clock()):
+                mails.give_up(self.database, mail, self.clock(), error)
+                self._say("error", f"A mail was given up: {error}", mail, "mail_refused", {})
+            else:
+                mails.still_to(self.database, mail, mail.to, error)
+        self._say("warning", f"A mail waits: {error}", claimed[0], "mail_deferred", {})
+
+    def _say(self, level: str, text: str, mail: Waiting, action: str, refused: dict[str, Refusal]) -> None:
+        """Codes only: a server's words repeat addresses."""
+        about: dict[str, Any] = {"event.action": action, **({"run.id": mail.run} if mail.run else {})}
+        codes = sorted({why.code for why in refused.values()})
+        more = f" The server said {', '.join(map(str, codes))}." if codes else ""
+        getattr(self.log, level)(f"{text}{more}", **about)
+
+
+def message_id(site: Site, about: str) -> str:
+    """The same for the same thing, however often it is sent."""
+    digest = hashlib.sha256(f"{site.name}\n{about}".encode()).hexdigest()[:32]
+    return f"<{digest}@{_domain(site.mail)}>"
+
+
+def _domain(mail: Mail | None) -> str:
+    return parseaddr(mail.sender)[1].rpartition("@")[2] if mail else "localhost"
+
+
+def _without_files(site: Site) -> Site:
+    return replace(site, notify=replace(site.notify, attach_up_to=0))
+
+
+def written(site: Site, letter: Letter, mail: Waiting, now: datetime, thread: Sequence[str] = ()) -> EmailMessage:
+    """A letter as a message: plain text, HTML, and the files that come with it.
+
+    Args:
+        site: which it is about.
+        letter: what it says.
+        mail: what it is about, and who gets it.
+        now: its date.
+        thread: Message-IDs of those before it, oldest first.
+    """
+    message = EmailMessage(policy=SMTP)
+    message["From"] = site.mail.sender if site.mail else ""
+    message["To"] = ", ".join(mail.to)
+    message["Subject"] = f"[lzsyncd] {site.name}: {letter.subject}"
+    message["Date"] = format_datetime(now)
+    message["Message-ID"] = message_id(site, mail.about)
+    if thread:
+        message["In-Reply-To"], message["References"] = thread[-1], " ".join(thread)
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's machine is to answer
+    message["X-Auto-Response-Suppress"] = "All"  # the same in the words of Exchange
+    message.set_content(_rendered("letter.txt.j2", site, letter))
+    message.add_alternative(_rendered("letter.html.j2", site, letter), subtype="html")
+    for path in letter.attached:
+        message.add_attachment(
+            path.read_bytes(), maintype="text", subtype="csv", filename=path.name, params={"charset": "utf-8"}
+        )
+    return message
+
+
+def _rendered(name: str, site: Site, letter: Letter) -> str:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 only who sends needs it
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        autoescape=name.endswith(".html.j2"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    facts = {name: getattr(letter, name) for name in Letter.__dataclass_fields__}
+    return environment.get_template(name).render(**facts, site=site.name, counts_text=_aligned(letter.counts))
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return ["  ".join(cell.rjust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
