@@ -27,6 +27,7 @@ if os.environ.get("CI"):
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Twice as many workers as cores for `-n auto`: tests of programs mostly wait for them."""
     return 2 * len(os.sched_getaffinity(0))

@@ -25,14 +25,18 @@ from lzsyncd.sync.arrivals import Arrivals
 from lzsyncd.sync.ending import describe, translate
 from lzsyncd.sync.run import Options, clock
 from lzsyncd.sync.work import work
+from lzsyncd.zone.brake import Brake
 from lzsyncd.zone.database import Database, opened
 
 POST_TIMEOUT = 600.0  # seconds
 
+BRAKE = Brake()
+"""What the daemon's SIGTERM, and the time limit, pull."""
+
 
 @dataclass
 class Heartbeat:
-    """A byte a step through a pipe; nobody has to read it."""
+    """A byte a step through a pipe, which nobody has to read; and a place to break off at, now and then."""
 
     pipe: int
     steps: int = field(default=0)
@@ -43,6 +47,7 @@ class Heartbeat:
 
     def stage(self, name: str) -> None:  # noqa: ARG002
         """The run has come to a stage."""
+        BRAKE.check()
         self.steps += 1
         with contextlib.suppress(BlockingIOError, BrokenPipeError):
             os.write(self.pipe, b".")
@@ -60,6 +65,7 @@ def run_errand(errand: Errand) -> ExitCode:
     beat = Heartbeat(errand.progress)
     try:
         with opened(errand.site) as database:
+            database.brake = BRAKE
             if errand.post:
                 _deliver(database, errand.site, log)
                 return ExitCode.CLEAN
@@ -78,7 +84,7 @@ def _deliver(database: Database, site: Site, log: BoundLogger) -> None:
     from lzsyncd.report.mail import Post  # noqa: PLC0415 a run needs none of that
 
     try:
-        with within(POST_TIMEOUT):
+        with BRAKE.eager(), within(POST_TIMEOUT):
             Post(database, site, clock, log).deliver()
     except TookTooLong:
         raise TryAgain("The mail server takes too long; mails wait.") from None
@@ -95,20 +101,12 @@ def _told(log: BoundLogger, error: Exception) -> ExitCode:
     return ExitCode.FAILED
 
 
-class Stopped(Interrupted, KeyboardInterrupt):
-    """The daemon asked us to end. Psycopg ends a query for the likes of this only; else its connection is lost."""
-
-
-class TimeIsUp(TookTooLong, KeyboardInterrupt):
-    """A run went on for too long."""
-
-
 def _stop(_signal: int, _frame: FrameType | None) -> None:
-    raise Stopped("The run was interrupted and rolled back; it goes on later.")
+    BRAKE.pull(Interrupted("The run was interrupted and rolled back; it goes on later."))
 
 
 def _time_is_up(_signal: int, _frame: FrameType | None) -> None:
-    raise TimeIsUp("The run took longer than run_timeout allows; it was rolled back.")
+    BRAKE.pull(TookTooLong("The run took longer than run_timeout allows; it was rolled back."))
 
 
 @contextlib.contextmanager
@@ -119,6 +117,7 @@ def within(seconds: float) -> Iterator[None]:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
+        BRAKE.release(TookTooLong)
 
 
 def main() -> None:

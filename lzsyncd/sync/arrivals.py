@@ -201,14 +201,16 @@ class Arrivals:
             self.failed = True
             return None
         self.results = [*(other for other in self.results if other.run != run.run_id), result]
-        self.log.finished(self.database, result)
+        with self.database.brake.held():
+            self.log.finished(self.database, result)
         if result.status in DONE:
             self._end_pointless()
         return result
 
     def _refund(self, run_id: str) -> None:
         try:
-            runs.refund(self.database, run_id)
+            with self.database.brake.held():
+                runs.refund(self.database, run_id)
         except Exception as error:
             if not self.database.is_away(error):
                 raise

@@ -93,7 +93,7 @@ def _sums(picture: Picture, written: dict[Element, "Written"], run_id: str) -> S
 
 
 def _sums_of(picture: Picture, query: str, parameters: tuple[str, ...] = ()) -> Sums:
-    return picture.database.dialect.sums(picture.database.connection, query, parameters)
+    return picture.database.sums(query, parameters)
 
 
 def returns(element: Element, staged_fields: list[Field]) -> str:

@@ -182,8 +182,9 @@ class Run:
         except Exception as error:
             self._fail(error)
             raise
-        options.progress.stage("report")
-        report(database, self.site, result)
+        with database.brake.held():
+            options.progress.stage("report")
+            report(database, self.site, result)
         return result
 
     def _now(self) -> str:
@@ -335,7 +336,7 @@ class Run:
         told = fault(self.site, error)
         try:
             status = Status.INTERRUPTED if isinstance(error, Interrupted) else Status.FAILED
-            with self.database.transaction():
+            with self.database.brake.held(), self.database.transaction():
                 runs.finish(self.database, self.run_id, status, self._now(), message=describe(told or error))
                 if not self.database.is_away(error):  # it goes on by itself
                     tell_of_run(self.database, self.site, self.run_id, self._now())

@@ -21,7 +21,9 @@ from lzsyncd.errors import (
     refused_by_sqlite,
     writing,
 )
+from lzsyncd.zone.brake import Brake
 from lzsyncd.zone.dialect import Dialect, Packed, PostgreSQL, Row, SQLite
+from lzsyncd.zone.digest import Sums
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 HISTORY_TABLE = "lzsyncd_migration"
@@ -47,10 +49,14 @@ RUN_SETTINGS = (
 
 
 class Database:
-    """One open connection to a site's database."""
+    """One open connection to a site's database.
+
+    Attributes:
+        brake: what may break off its work; another one may be put in its place.
+    """
 
     def __init__(self, site: Site) -> None:
-        self.site = site
+        self.site, self.brake = site, Brake()
         self.dialect: Dialect = SQLite() if site.database == "sqlite" else PostgreSQL()
         self.peewee = _sqlite(site) if site.database == "sqlite" else _postgresql(site)
         self._lock_file: int | None = None
@@ -60,6 +66,7 @@ class Database:
         except peewee.OperationalError as error:
             raise fault(site, error) or TryAgain(f"The database of site {site.name} is not reachable.") from None
         self.connection: Any = self.peewee.connection()  # type: ignore[no-untyped-call]
+        self.dialect.watch(self.connection, lambda: self.brake.is_pulled)
         if isinstance(self.dialect, PostgreSQL):
             self.run(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
 
@@ -87,15 +94,23 @@ class Database:
 
     def stream(self, text: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
         """The rows of a query without holding them all; nothing else may run meanwhile."""
-        return self.dialect.stream(self.connection, text, parameters)
+        with self.brake.statement(self._cancel):
+            yield from self.dialect.stream(self.connection, text, parameters)
 
     def load(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Write many rows into a staging table."""
-        self.dialect.load(self.connection, table, columns, rows)
+        with self.brake.statement(self._cancel):
+            self.dialect.load(self.connection, table, columns, rows)
 
     def load_packed(self, table: str, columns: Sequence[str], packed: Sequence[Packed]) -> None:
         """Write rows into a staging table which the dialect's packer has prepared."""
-        self.dialect.load_packed(self.connection, table, columns, packed)
+        with self.brake.statement(self._cancel):
+            self.dialect.load_packed(self.connection, table, columns, packed)
+
+    def sums(self, query: str, parameters: Sequence[Any]) -> Sums:
+        """The digest of the texts that a query gives."""
+        with self.brake.statement(self._cancel):
+            return self.dialect.sums(self.connection, query, parameters)
 
     def next_ids(self, table: str) -> int:
         """The first id never given in a table, also not to a row that is gone. The caller holds the run's lock."""
@@ -109,9 +124,13 @@ class Database:
             self.value(statement)
 
     def _execute(self, text: str, parameters: Sequence[Any]) -> Any:
-        if not parameters:
-            return self.connection.execute(text)
-        return self.connection.execute(self.dialect.statement(text), tuple(parameters))
+        with self.brake.statement(self._cancel):
+            if not parameters:
+                return self.connection.execute(text)
+            return self.connection.execute(self.dialect.statement(text), tuple(parameters))
+
+    def _cancel(self) -> None:
+        self.dialect.cancel(self.connection)
 
     @contextmanager
     def indexes_last(self, table: str, new: int) -> Iterator[None]:
@@ -203,7 +222,8 @@ class Database:
         if isinstance(self.connection, sqlite3.Connection) and not self.connection.in_transaction:
             return  # a full disk has ended it
         try:
-            self.run("ROLLBACK")
+            with self.brake.held():
+                self.run("ROLLBACK")
         except Exception as error:
             if not self.is_away(error):
                 raise

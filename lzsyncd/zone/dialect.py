@@ -5,6 +5,7 @@ The common subset is that of SQLite ≥ 3.40 and PostgreSQL ≥ 15: `UPDATE … 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import chain
 from typing import Any, Protocol
 
@@ -17,6 +18,8 @@ Packed = tuple[int, str] | bytes  # rows on their way into a staging table
 BATCH = 2_000  # rows fetched at a time; a few hundred KiB
 
 UNIT_SEPARATOR = "\x1f"  # joins the cells of a staged record; refused inside cells (`record.control`)
+STEPS = 1_000_000  # of SQLite's machine between two questions whether to go on: some hundredths of a second
+CANCEL = 5.0  # seconds for which a server may think about ending a statement
 MAX_ARGUMENTS = 90  # of an SQLite function, which takes 100
 
 
@@ -31,6 +34,12 @@ class Dialect(Protocol):
 
     def begin(self) -> str:
         """Open the run's one transaction: everything in it sees one snapshot."""
+
+    def watch(self, connection: Any, is_over: Callable[[], bool]) -> None:
+        """From now on ask during statements whether they are to be ended."""
+
+    def cancel(self, connection: Any) -> None:
+        """End the statement that is under way; called by the handler of a signal, in the middle of it."""
 
     def statement(self, text: str) -> str:
         """The text with this driver's placeholders."""
@@ -94,6 +103,13 @@ class SQLite:
     def begin(self) -> str:
         """IMMEDIATE: a deferred transaction that reads first fails at its first write under a second writer."""
         return "BEGIN IMMEDIATE"
+
+    def watch(self, connection: Any, is_over: Callable[[], bool]) -> None:
+        """By the way Python gets a chance to run handlers of signals, which otherwise wait for the statement's end."""
+        connection.set_progress_handler(is_over, STEPS)
+
+    def cancel(self, connection: Any) -> None:
+        """It is asked for (see `watch`)."""
 
     def statement(self, text: str) -> str:
         return text
@@ -167,6 +183,14 @@ class PostgreSQL:
 
     def begin(self) -> str:
         return "BEGIN ISOLATION LEVEL REPEATABLE READ"
+
+    def watch(self, connection: Any, is_over: Callable[[], bool]) -> None:
+        """The server is told (see `cancel`)."""
+
+    def cancel(self, connection: Any) -> None:
+        """Over a connection of its own. Where none can be had the statement will say so itself."""
+        with suppress(Exception):
+            connection.cancel_safe(timeout=CANCEL)
 
     def statement(self, text: str) -> str:
         return text.replace("%", "%%").replace("?", "%s")

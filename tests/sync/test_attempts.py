@@ -1,16 +1,17 @@
 """Runs that fail: tried again with growing pauses, put aside after three attempts, and nothing of them is ever lost."""
 
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from lzsyncd.errors import DiskFull, Interrupted, TryAgain
-from lzsyncd.service.job import TimeIsUp, within
+from lzsyncd.errors import DiskFull, Interrupted, TookTooLong, TryAgain
+from lzsyncd.service.job import within
 from lzsyncd.sync import run
+from lzsyncd.sync.picture import Picture
+from lzsyncd.zone.brake import Brake
 from lzsyncd.zone.database import Database
 from tests.laws.company import DAY_ONE, DAY_TWO
 from tests.sync.desk import ON_SQLITE, Desk, Killed
@@ -171,13 +172,16 @@ def test_what_kills_its_process_three_times_is_put_aside(at_once: Desk, broken: 
 
 def test_a_run_that_takes_too_long_is_ended_and_tried_again(at_once: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     def too_long(_number: int, _frame: object) -> None:
-        raise TimeIsUp("too long")
+        brake.pull(TookTooLong("too long"))
 
-    def slow(*_arguments: object) -> None:
+    def slow(picture: Picture, *_more: object) -> None:
         assert 0 < signal.getitimer(signal.ITIMER_REAL)[0] <= at_once.site.run_timeout
+        picture.database.brake = brake
         signal.setitimer(signal.ITIMER_REAL, 0.01)
-        time.sleep(30)
+        while True:
+            picture.database.value("SELECT 1")
 
+    brake = Brake()
     at_once.limit = within
     before = signal.signal(signal.SIGALRM, too_long)
     try:
