@@ -25,7 +25,7 @@ def check_config(
     context: typer.Context,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing when all is well.")] = False,
     deep: Annotated[
-        bool, typer.Option("--deep", help="Also try what it names: databases, folders, the mail server.")
+        bool, typer.Option("--deep", help="Also try what it names: databases, folders, remote and mail servers.")
     ] = False,
 ) -> ExitCode:
     """Check the configuration and print what takes effect.

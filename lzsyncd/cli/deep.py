@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from lzsyncd.cli.output import say
-from lzsyncd.config import Config, Mail, Site
+from lzsyncd.config import Config, Mail, Remote, Site
 from lzsyncd.errors import ExitCode, LzsyncdError, NotPermitted, TryAgain, Usage, not_permitted
 from lzsyncd.intake.watch import Inbox
 from lzsyncd.ledger.glance import glance
@@ -40,6 +40,8 @@ def _trials(config: Config) -> Iterator[Trial]:
         yield f"{name}: database", partial(_try_database, site)
         yield f"{name}: inbox", partial(_try_inbox, site)
         yield f"{name}: outbox", partial(_try_outbox, site)
+        if site.remote is not None:
+            yield f"{name}: remote server", partial(_try_remote, site.remote)
     if config.mail is not None:
         yield "mail server", partial(_try_mail, config.mail)
 
@@ -65,6 +67,15 @@ def _try_outbox(site: Site) -> None:
     place = next(path for path in (site.outbox, *site.outbox.parents) if path.exists())
     if not os.access(place, os.W_OK):
         raise NotPermitted(f"{place} may not be written by this account.")
+
+
+def _try_remote(remote: Remote) -> None:
+    from lzsyncd.intake.server import asking, connected  # noqa: PLC0415 paramiko, only where there is one
+
+    with connected(remote) as server, asking(remote, "listing the folder"):
+        server.listdir(remote.folder)
+        if remote.reports:
+            server.listdir(remote.reports)
 
 
 def _try_mail(mail: Mail) -> None:

@@ -14,6 +14,7 @@ def add_to(app: typer.Typer) -> None:
     """Add these commands."""
     app.command(epilog=examples("lzsyncd run", "lzsyncd --config lzsyncd.toml run"))(run)
     app.command(epilog=examples("lzsyncd status", "lzsyncd status acme", "lzsyncd status --json"))(status)
+    app.command(epilog=examples("lzsyncd fetch acme", "lzsyncd fetch --json"))(fetch)
     app.command(
         epilog=examples(
             "lzsyncd logs",
@@ -47,6 +48,35 @@ def status(
     config = configuration(context) if site else load(context.obj)
     sites = [chosen_site(config, site)] if site else list(config.sites.values())
     show_state(state_of(config, sites), as_json=as_json)
+
+
+def fetch(
+    context: typer.Context,
+    site: Annotated[str | None, typer.Argument(metavar="SITE", help="May be left out where there is one.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Visit a site's remote server now: sets are fetched into the inbox, reports are put.
+
+    The daemon does so by itself. What is fetched waits in the inbox, as any other delivery.
+    """
+    from dataclasses import asdict
+
+    from lzsyncd.cli.choice import chosen_site, configuration
+    from lzsyncd.cli.output import say, say_json
+    from lzsyncd.cli.running import start_log
+    from lzsyncd.logs import logger
+    from lzsyncd.sync.visiting import logged_visit
+
+    config = configuration(context)
+    chosen = chosen_site(config, site)
+    start_log(config, as_json=as_json)
+    done = logged_visit(chosen, logger().bind(site=chosen.name))
+    if as_json:
+        say_json({"site": chosen.name, **asdict(done)})
+        return
+    say(f"Fetched: {', '.join(done.fetched) or 'nothing new'}.")
+    for text in (*(f"The report of run {run} was put." for run in done.put), *done.waiting, *done.trouble):
+        say(text)
 
 
 def logs(

@@ -17,6 +17,7 @@ from lzsyncd.errors import LzsyncdError, Usage
 from lzsyncd.intake.watch import Inbox
 from lzsyncd.ledger import waiting
 from lzsyncd.ledger.feed import Silence
+from lzsyncd.ledger.fetched import Visited, last_visit
 from lzsyncd.ledger.mails import left
 from lzsyncd.ledger.queries import last_run, summary
 from lzsyncd.ledger.runs import iso
@@ -41,6 +42,7 @@ class SiteState:
         last_run: the last run and how it ended, None before the first.
         waiting_runs: checked sets that wait for their slot.
         held: runs that wait for a person or a file.
+        remote: how the visits of the remote server go, None where there is none.
         next_slot: the next slot's name and time, UTC.
         feed_age: seconds since the last good set came to its end; None before the first.
         feed_late: no good set has come for longer than the configuration expects.
@@ -58,6 +60,7 @@ class SiteState:
     last_run: dict[str, Any] | None
     waiting_runs: list[str]
     held: list[dict[str, str]]
+    remote: dict[str, str] | None
     next_slot: dict[str, str]
     feed_age: int | None
     feed_late: bool
@@ -96,14 +99,16 @@ class _Told:
     good_at: str = ""
     quiet: Silence | None = None
     mails: tuple[int, int] = (0, 0)
+    visited: Visited | None = None
 
 
 def _ledger(database: Database) -> _Told:
-    quiet, mails = silence_of(database, database.site), left(database)
+    quiet, mails, remote = silence_of(database, database.site), left(database), database.site.remote
+    visited = last_visit(database, remote.place) if remote else None
     try:
         last = summary(database, last_run(database, ("sync",)))
     except Usage:
-        return _Told(quiet=quiet, mails=mails)
+        return _Told(quiet=quiet, mails=mails, visited=visited)
     states = [(run.run, run.status) for run in waiting.pending(database, (Status.CHECKED, Status.HELD))]
     held = [{"run": run, "why": summary(database, run).message} for run, status in states if status == "held"]
     good = database.value(
@@ -116,6 +121,7 @@ def _ledger(database: Database) -> _Told:
         str(good or ""),
         quiet,
         mails,
+        visited,
     )
 
 
@@ -128,6 +134,8 @@ def _site(site: Site, known: dict[str, Any]) -> SiteState:
                 told = _ledger(database)
     except (LzsyncdError, PeeweeException, sqlite3.Error) as error:  # the other sites are shown all the same
         trouble = trouble or [str(error) if isinstance(error, LzsyncdError) else f"The database: {describe(error)}"]
+    if told.visited and told.visited.trouble:
+        trouble.append(told.visited.trouble)
     now = datetime.now(UTC)
     slot = site.timetable.next(now)
     return SiteState(
@@ -140,6 +148,7 @@ def _site(site: Site, known: dict[str, Any]) -> SiteState:
         last_run=told.last,
         waiting_runs=told.checked,
         held=told.held,
+        remote=asdict(told.visited or Visited()) if site.remote else None,
         next_slot=known.get("next_slot") or {"name": slot.name, "due_at": slot.due_at.isoformat()},
         feed_age=_age(told.good_at, now),
         feed_late=told.quiet is not None and told.quiet.is_late(now),
@@ -183,6 +192,8 @@ def _lines(site: SiteState) -> list[str]:
     rows += [("", text) for text in site.waiting]
     if site.near_misses:
         rows.append(("", f"close, but not the right name: {', '.join(site.near_misses)}"))
+    if site.remote is not None:
+        rows += _remote(site.remote)
     if site.working:
         rows.append(("now", "a run is under way"))
     rows.append(("last run", f"{last['run']}, {last['status']}, {last['at'][:16]}Z" if last else "none yet"))
@@ -199,6 +210,15 @@ def _mails(site: SiteState) -> Iterator[str]:
         yield f"{site.mails_waiting:,} {'waits' if site.mails_waiting == 1 else 'wait'} to be sent"
     if site.mails_given_up:
         yield f"{site.mails_given_up:,} given up: nobody will get them"
+
+
+def _remote(told: dict[str, str]) -> list[tuple[str, str]]:
+    """When the server was visited and gave something."""
+    if not told["visited_at"]:
+        return [("remote", "not visited yet")]
+    times = {"visited": told["visited_at"], "well": told["well_at"], "fetched": told["fetched_at"]}
+    rows = [("remote", ", ".join(f"{what} {at[:16] + 'Z' if at else 'never'}" for what, at in times.items()))]
+    return rows + ([("", told["waiting"])] if told["waiting"] else [])
 
 
 def _span(seconds: int) -> str:

@@ -7,6 +7,7 @@ from lzsyncd.config.effective import effective
 from lzsyncd.config.guards import Guard, Limit
 from lzsyncd.config.models import Config, ConfigError, Daemon, ElementConfig, Log, Mail, Metrics, Notify, Problem, Site
 from lzsyncd.config.reading import load, parse
+from lzsyncd.config.remote import Remote
 from lzsyncd.config.secrets import Secret, SecretError
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Metrics",
     "Notify",
     "Problem",
+    "Remote",
     "Secret",
     "SecretError",
     "Site",

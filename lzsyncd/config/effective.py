@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from lzsyncd.config.guards import LIMITS, Guard, Limit
 from lzsyncd.config.models import Config, ElementConfig, Mail, Site
 from lzsyncd.config.places import key_name, quoted
+from lzsyncd.config.remote import Remote
 from lzsyncd.config.secrets import Secret
 from lzsyncd.config.values import byte_size_text, duration_text
 from lzsyncd.feed.elements import Column, Element
@@ -69,6 +70,8 @@ def _site(site: Site) -> Iterator[str]:
         attach_up_to=byte_size_text(site.notify.attach_up_to),
     )
     yield from _guard(f"sites.{site.name}.guard", site.guard)
+    if site.remote:
+        yield from _remote(f"sites.{site.name}.remote", site.remote)
     for element, config in site.elements.items():
         yield from _element(f"sites.{site.name}.{element}", element, config)
 
@@ -81,6 +84,26 @@ def _guard(name: str, guard: Guard) -> Iterator[str]:
         lost_column=guard.lost_column,
         on_exceed=guard.on_exceed,
         approval_valid=duration_text(guard.approval_valid),
+    )
+
+
+def _remote(name: str, remote: Remote) -> Iterator[str]:
+    yield from _table(
+        name,
+        host=remote.host,
+        port=remote.port,
+        username=remote.username,
+        password=remote.password,
+        key=remote.key,
+        host_key=remote.host_key,
+        folder=remote.folder,
+        reports=remote.reports or None,
+        after=remote.after,
+        move_to=remote.move_to,
+        every=None if remote.schedule else duration_text(remote.every),
+        schedule=remote.schedule,
+        timeout=duration_text(remote.timeout),
+        time_limit=duration_text(remote.time_limit),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from lzsyncd.config.guards import Guard
+from lzsyncd.config.remote import Remote
 from lzsyncd.config.secrets import Secret
 from lzsyncd.errors import ExitCode, LzsyncdError
 from lzsyncd.feed.elements import COLUMNS, Column, Element
@@ -215,6 +216,7 @@ class Site:
         notify: who gets mails.
         mail: how they are sent, the same for all sites; None: there are none.
         elements: the configuration of org, pos and user.
+        remote: a server from which sets are fetched, too.
     """
 
     name: str
@@ -239,6 +241,7 @@ class Site:
     elements: dict[Element, ElementConfig] = field(
         default_factory=lambda: {element: ElementConfig.standard(element) for element in Element}
     )
+    remote: Remote | None = None
 
     @classmethod
     def standard(cls, name: str, data_dir: Path = DEFAULT_DATA_DIR) -> "Site":

@@ -31,6 +31,7 @@ from lzsyncd.config.models import (
     Unreadable,
 )
 from lzsyncd.config.places import Key, dotted, key_places
+from lzsyncd.config.reading_remote import remote
 from lzsyncd.config.secrets import secret
 from lzsyncd.config.table import Complaints, Table
 from lzsyncd.config.values import (
@@ -157,6 +158,7 @@ def _site(name: str, table: Table, data_dir: Path, server: Mail | None) -> Site:
         notify=notify(table.table("notify"), server),
         mail=server,
         elements={element: _element(element, table.table(element.value)) for element in Element},
+        remote=remote(table.table("remote")),
     )
     table.finish()
     return site

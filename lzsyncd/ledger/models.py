@@ -240,4 +240,53 @@ class Mail(Table):
         table_name = "sync_mail"
 
 
-LEDGER = (Run, Count, File, Error, Breach, Change, Member, Image, Made, Slot, Request, Mail)
+class Fetch(Table):
+    """A file of a remote server that was seen or fetched."""
+
+    id = BigAutoField()
+    place = TextField()
+    name = TextField()
+    size = BigIntegerField()
+    mtime = BigIntegerField()
+    status = TextField()
+    seen_at = TextField()
+
+    class Meta:
+        """Peewee's."""
+
+        table_name = "sync_fetch"
+
+
+class Put(Table):
+    """A report that was put to a remote server, and in which version."""
+
+    id = BigAutoField()
+    place = TextField()
+    run_id = TextField()
+    version = TextField()
+
+    class Meta:
+        """Peewee's."""
+
+        table_name = "sync_put"
+
+
+class Visit(Table):
+    """How the visits of a remote server go."""
+
+    id = BigAutoField()
+    place = TextField()
+    first_at = TextField()
+    visited_at = TextField(null=True)
+    well_at = TextField(null=True)
+    fetched_at = TextField(null=True)
+    trouble = TextField(default="")
+    waiting = TextField(default="")
+
+    class Meta:
+        """Peewee's."""
+
+        table_name = "sync_visit"
+
+
+LEDGER = (Run, Count, File, Error, Breach, Change, Member, Image, Made, Slot, Request, Mail, Fetch, Put, Visit)

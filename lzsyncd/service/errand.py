@@ -18,6 +18,7 @@ class Errand:
         pretty: the log is for a terminal.
         orders: sets to claim, in this order.
         slots: slots to run, in this order.
+        visit: only the remote server is visited, beside whoever else works for the site.
         held: files that wait for their companions, and the elements that are missing.
         post: nothing but to send the site's mails.
         progress: the pipe's file descriptor, -1 for none.
@@ -31,3 +32,9 @@ class Errand:
     held: tuple[dict[Element, Judged], tuple[Element, ...]] | None = None
     post: bool = False
     progress: int = -1
+    visit: bool = False
+
+    @property
+    def limit(self) -> float:
+        """Seconds that one step of it may take."""
+        return self.site.remote.time_limit if self.visit and self.site.remote else self.site.run_timeout

@@ -56,6 +56,7 @@ class Health:
         parts = [f"{name}: {text}" for name, charge in charges.items() for text in charge.trouble.values()]
         parts += [f"{name}: a run is under way" for name in self._daemon.crew.workers]
         for name, charge in charges.items():
+            parts += [f"{name}: the remote server can't be visited"] if charge.visits and charge.visits.failures else []
             parts += [f"{name}: {len(charge.seen.held)} held"] if charge.seen.held else []
             parts += [f"{name}: {text}" for text in charge.verdict.waiting[:1]]
         text = "; ".join([sites_of(len(charges)), *(parts or ["idle"])])

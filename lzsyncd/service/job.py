@@ -63,6 +63,8 @@ def run_errand(errand: Errand) -> ExitCode:
     logs.configure(sys.stdout, pretty=errand.pretty, level=errand.log.level, file=errand.log.file)
     log = logs.logger().bind(site=errand.site.name)
     beat = Heartbeat(errand.progress)
+    if errand.visit:
+        return _visit(errand, log)
     try:
         with opened(errand.site) as database:
             database.brake = BRAKE
@@ -90,6 +92,21 @@ def _deliver(database: Database, site: Site, log: BoundLogger) -> None:
         raise TryAgain("The mail server takes too long; mails wait.") from None
 
 
+def _visit(errand: Errand, log: BoundLogger) -> ExitCode:
+    """Visit the remote server; what is wrong was told."""
+    from lzsyncd.sync.visiting import logged_visit  # noqa: PLC0415 paramiko is 20 MiB that no run needs
+
+    signal.signal(signal.SIGALRM, _visit_is_over)
+    try:
+        with within(errand.limit):
+            logged_visit(errand.site, log)
+    except LzsyncdError as error:
+        return error.exit_code
+    except Exception as error:  # noqa: BLE001 as above
+        return _told(log, translate(error))
+    return ExitCode.CLEAN
+
+
 def _told(log: BoundLogger, error: Exception) -> ExitCode:
     about = {"event.action": "site_failed", "event.outcome": "failure", "error.type": type(error).__name__}
     if isinstance(error, LzsyncdError):
@@ -107,6 +124,10 @@ def _stop(_signal: int, _frame: FrameType | None) -> None:
 
 def _time_is_up(_signal: int, _frame: FrameType | None) -> None:
     BRAKE.pull(TookTooLong("The run took longer than run_timeout allows; it was rolled back."))
+
+
+def _visit_is_over(_signal: int, _frame: FrameType | None) -> None:
+    raise TryAgain("The visit of the remote server took longer than time_limit allows; the next one goes on.")
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ from lzsyncd.ledger.glance import Glance, glance, trace
 from lzsyncd.ledger.status import is_due
 from lzsyncd.service.errand import Errand
 from lzsyncd.service.slots import Slot
+from lzsyncd.service.visits import Visits
 
 RESCAN = 30.0  # seconds
 POLL = 5.0  # seconds, where no events come
@@ -71,6 +72,7 @@ class Charge:
     def __post_init__(self) -> None:
         self.inbox, self.settler = Inbox(self.site.inbox), Settler(rules_of(self.site))
         self._log = logs.logger().bind(site=self.site.name)
+        self.visits = _visits_of(self.site)
 
     def reconfigured(self, site: Site) -> None:
         """Go on with another configuration; what was learned of the inbox stays."""
@@ -81,6 +83,8 @@ class Charge:
         if site.timetable != self.site.timetable:
             # a slot that would have been earlier today is not caught up
             self._next_at = self._since = datetime.now(UTC)
+        if (site.remote, site.timezone) != (self.site.remote, self.site.timezone):
+            self.visits = _visits_of(site)
         self.site, self.settler.rules, self.scan_at = site, rules_of(site), 0.0
 
     # -- looking
@@ -240,6 +244,8 @@ class Charge:
         pause = PAUSES[min(self._failures, len(PAUSES)) - 1] if code else 0.0
         self.not_before = monotonic() + pause
         self.scan_at = 0.0
+        if self.visits and self.visits.remote.reports and not code:
+            self.visits.soon()
         self.read_ledger()
         if code:
             again = [slot for slot in errand.slots if slot.name not in self.seen.slots]
@@ -264,9 +270,25 @@ class Charge:
             return True
         return bool(self.seen.mail_at) and datetime.fromisoformat(self.seen.mail_at) <= now
 
+    def visit(self, log: Log, *, pretty: bool) -> Errand | None:
+        """A visit of the remote server, None where it is not time for one. Only a database that is away keeps us."""
+        if self.visits is None or not self.seen.ready or "database" in self.trouble:
+            return None
+        return Errand(self.site, log, pretty, visit=True) if self.visits.is_due(datetime.now(UTC)) else None
+
+    def visited(self, code: int) -> None:
+        """A visit has ended."""
+        if self.visits is not None:
+            self.visits.ended(code, datetime.now(UTC))
+        self.stirred()
+
     def next_slot(self, now: datetime) -> Slot:
         """The next slot that is not claimed."""
         return self.site.timetable.next(now, self.seen.slots)
+
+
+def _visits_of(site: Site) -> Visits | None:
+    return Visits(site.remote, site.timezone) if site.remote else None
 
 
 def _next(every: float, now: float) -> float:

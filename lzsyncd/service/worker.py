@@ -65,7 +65,7 @@ class Worker:
 
     def overdue(self, now: float) -> bool:
         """Whether it has stood still for longer than any run may take."""
-        return now > self.last_step + self.errand.site.run_timeout + MERCY
+        return now > self.last_step + self.errand.limit + MERCY
 
     def stop(self) -> None:
         """Ask it to end: it rolls back and says so."""

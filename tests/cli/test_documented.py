@@ -18,8 +18,9 @@ SHOWN_RUN = "20261122T020000412-5f0c9d1e"
 
 
 # They change the machine they run on: tests/system/test_installed.py runs their examples on one of its own.
-# tests/cli/test_logbook.py has a log to read, tests/report/test_commands.py a mail server.
-NOT_HERE = ("install", "logs", "mail-test", "run", "site add", "uninstall")
+# tests/cli/test_logbook.py has a log to read, tests/report/test_commands.py a mail server, tests/system/test_remote.py
+# a remote one.
+NOT_HERE = ("fetch", "install", "logs", "mail-test", "run", "site add", "uninstall")
 
 
 def commands_of(group, above=""):

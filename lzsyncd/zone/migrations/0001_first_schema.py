@@ -243,6 +243,34 @@ CREATE TABLE sync_request (
     message {text} NOT NULL DEFAULT '',
     result_run_id {text}
 );
+CREATE TABLE sync_fetch (
+    id {id},
+    place {text} NOT NULL,
+    name {text} NOT NULL,
+    size BIGINT NOT NULL,
+    mtime BIGINT NOT NULL,
+    status {text} NOT NULL,
+    seen_at {text} NOT NULL
+);
+CREATE UNIQUE INDEX sync_fetch_file ON sync_fetch (place, name, size, mtime);
+CREATE TABLE sync_put (
+    id {id},
+    place {text} NOT NULL,
+    run_id {text} NOT NULL,
+    version {text} NOT NULL
+);
+CREATE UNIQUE INDEX sync_put_report ON sync_put (place, run_id);
+CREATE TABLE sync_visit (
+    id {id},
+    place {text} NOT NULL,
+    first_at {text} NOT NULL,
+    visited_at {text},
+    well_at {text},
+    fetched_at {text},
+    trouble {text} NOT NULL DEFAULT '',
+    waiting {text} NOT NULL DEFAULT ''
+);
+CREATE UNIQUE INDEX sync_visit_place ON sync_visit (place);
 CREATE TABLE sync_mail (
     id {id},
     about {text} NOT NULL UNIQUE,
@@ -282,6 +310,9 @@ NAMES = [
     "sync_slot",
     "sync_request",
     "sync_mail",
+    "sync_fetch",
+    "sync_put",
+    "sync_visit",
 ]
 
 
