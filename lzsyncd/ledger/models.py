@@ -131,6 +131,25 @@ class Change(Table):
         table_name = "sync_change"
 
 
+class Planned(Table):
+    """What a held set would make of one record."""
+
+    id = BigAutoField()
+    run_id = TextField()
+    element = TextField()
+    idnumber = TextField()
+    action = TextField()
+    before = TextField(default="{}")
+    after = TextField(default="{}")
+    file = TextField(null=True)
+    line = IntegerField(null=True)
+
+    class Meta:
+        """Peewee's."""
+
+        table_name = "sync_planned"
+
+
 class Member(Table):
     """Who joined or left an audience in a run, and why."""
 
@@ -289,4 +308,4 @@ class Visit(Table):
         table_name = "sync_visit"
 
 
-LEDGER = (Run, Count, File, Error, Breach, Change, Member, Image, Made, Slot, Request, Mail, Fetch, Put, Visit)
+LEDGER = (Run, Count, File, Error, Breach, Change, Planned, Member, Image, Made, Slot, Request, Mail, Fetch, Put, Visit)

@@ -278,7 +278,7 @@ def changes(
     field: str = "",
     limit: int = 0,
 ) -> Iterator[Change]:
-    """What a run did, record by record.
+    """What a run did, record by record; of a held one what it would do.
 
     Args:
         database: the site's.
@@ -296,7 +296,9 @@ def changes(
     if field:  # narrows down; a value may look like a field, so the objects decide
         where += " AND (before LIKE ? OR after LIKE ?)"
         parameters += [f'%"{field}":%'] * 2
-    found = (_only(change, field) for change in _changes(database, where, parameters))
+    is_held = database.value("SELECT 1 FROM sync_run WHERE id = ? AND status = 'held'", (run_id,))
+    table = "sync_planned" if is_held else "sync_change"
+    found = (_only(change, field) for change in _changes(database, where, parameters, table))
     return _limited((change for change in found if change.before or change.after or not field), limit)
 
 
@@ -308,8 +310,8 @@ def history(database: Database, element: Element, idnumber: str) -> Iterator[Ste
         yield Step(change, *(run[0] if run else ("", "", "")))
 
 
-def _changes(database: Database, where: str, parameters: Sequence[str]) -> Iterator[Change]:
-    query = f"SELECT {', '.join(Change._fields)} FROM sync_change WHERE {where}"
+def _changes(database: Database, where: str, parameters: Sequence[str], table: str = "sync_change") -> Iterator[Change]:
+    query = f"SELECT {', '.join(Change._fields)} FROM {table} WHERE {where}"
     for row in _pages(database, query, "id", parameters):
         change = Change(*row)
         yield change._replace(before=json.loads(row[5]), after=json.loads(row[6]))

@@ -10,6 +10,7 @@ from lzsyncd.feed.elements import Element
 from lzsyncd.intake.claim import CLAIMED, ORDER, Judged, Order, order_in, write_order
 from lzsyncd.intake.confirm import is_plain
 from lzsyncd.intake.spool import archive, sync_folder
+from lzsyncd.ledger import planned
 from lzsyncd.ledger.queries import RunSummary, summary
 from lzsyncd.ledger.runs import interrupted
 from lzsyncd.ledger.waiting import is_mended
@@ -32,6 +33,8 @@ def after_commit(database: Database, site: Site, run_id: str) -> None:
     """
     spool = site.folder / "spool" / run_id
     told = summary(database, run_id)
+    if told.status not in (*SILENT, "held"):
+        planned.forget(database, run_id)
     order = order_in(spool)
     if order is not None and told.status in SILENT:
         return  # it goes on later, with what was claimed

@@ -24,6 +24,7 @@ class Figure(StrEnum):
 
 
 LOST_COLUMN = "lost_column"
+APPROVED_PLAN = "approved_plan"  # no limit: the plan is another one than a person approved
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from lzsyncd.checks.catalogue import Finding
 from lzsyncd.checks.findings import KEPT
 from lzsyncd.config import Guard
 from lzsyncd.feed.elements import Element
+from lzsyncd.ledger.planned import differing
 from lzsyncd.sync.going import TOO_MANY, withhold
-from lzsyncd.sync.guard import Breach, Figure, judge, largest_groups, sentence
+from lzsyncd.sync.guard import APPROVED_PLAN, Breach, Figure, Group, judge, largest_groups, sentence
 from lzsyncd.sync.picture import UNITS, Picture
 from lzsyncd.sync.plan import Plan
 from lzsyncd.sync.totals import Tally, totals_of
@@ -29,6 +30,7 @@ class Guarding:
     def __init__(self, picture: Picture, guard: Guard) -> None:
         self.breaches: list[Breach] = []
         self.withheld: list[Breach] = []
+        self._others: list[Breach] = []
         self._picture, self._guard = picture, guard
 
     def withhold_removals(self) -> bool:
@@ -60,6 +62,14 @@ class Guarding:
         for e in {breach.element for breach in self.breaches}:
             plan.counts[e].warnings = self._picture.findings.warnings(e)
 
+    def compare_with_approved(self, run_id: str) -> int:
+        """How many records have another plan than the one that was approved; some are written down."""
+        number, some = differing(self._picture.database, run_id)
+        if number:
+            groups = tuple(Group(f"{element} {key}", 1) for element, key in some)
+            self._others.append(Breach(Element(some[0][0]), APPROVED_PLAN, number, 0, "none", "", groups))
+        return number
+
     def _tell(self, found: list[Breach]) -> None:
         for breach in found:
             groups = largest_groups(breach)
@@ -70,7 +80,7 @@ class Guarding:
     def write(self, run_id: str) -> None:
         """Keep what was found, with the groups behind it."""
         columns = "run_id, element, guard, figure, base, allowed, unit, largest, withheld"
-        for breach in (*self.breaches, *self.withheld):
+        for breach in (*self.breaches, *self.withheld, *self._others):
             largest = json.dumps([asdict(group) for group in breach.largest], ensure_ascii=False)
             row = (breach.element, breach.guard, breach.count, breach.base, breach.allowed, breach.unit, largest)
             self._picture.database.run(

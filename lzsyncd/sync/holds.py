@@ -76,12 +76,14 @@ class Hold:
         breaches: limits that the plan exceeds.
         approval: what was approved, and is not what would be applied now; None for nothing.
         counts: what the plan comes to.
+        differing: how many records have another plan than the approved one.
     """
 
     missing: Sequence[str]
     breaches: Sequence[Breach]
     approval: Approval | None
     counts: Mapping[Element, Counts]
+    differing: int = 0
 
     def told(self, run_id: str, guard: Guard, now: str, *, is_held: bool) -> str:
         """What a person is told: why and, once the set is held, what to do until when."""
@@ -93,7 +95,7 @@ class Hold:
 
     def _why(self) -> Iterator[str]:
         if self.approval is not None and self.approval.is_of_a_plan:
-            yield from _not_approved(self.approval, self.counts)
+            yield from _not_approved(self.approval, self.counts, self.differing)
         if self.missing:
             yield why_incomplete(self.missing)
         if self.breaches:
@@ -111,13 +113,13 @@ def approvable_until(held_at: str, seconds: float) -> datetime:
     return datetime.fromisoformat(held_at) + timedelta(seconds=seconds)
 
 
-def _not_approved(approval: Approval, counts: Mapping[Element, Counts]) -> Iterator[str]:
+def _not_approved(approval: Approval, counts: Mapping[Element, Counts], differing: int) -> Iterator[str]:
     """How the plan differs from the one that was approved, in figures."""
     if approval.is_old:
         yield "The approval came too late, and the plan was made anew."
     else:
         yield "The plan is no longer the one that was approved."
-    changed = []
+    changed = [f"{differing:,} {'record' if differing == 1 else 'records'}"] if differing else []
     for e, numbers in counts.items():
         before = approval.counts.get(str(e), {})
         for name, number in numbers.as_dict().items():
@@ -125,5 +127,3 @@ def _not_approved(approval: Approval, counts: Mapping[Element, Counts]) -> Itera
                 changed.append(f"{e}: {number:,} {name}, before {before[name]:,}")
     if changed:
         yield f"What differs: {'; '.join(changed)}."
-    elif not approval.is_old:
-        yield "It comes to the same numbers, for other records or with other values."

@@ -20,7 +20,7 @@ from lzsyncd.intake.claim import CLAIMED, Order
 from lzsyncd.intake.confirm import confirmed, not_as_counted
 from lzsyncd.intake.sets import FileSet, look
 from lzsyncd.intake.spool import Taken, packing, set_hash, take, take_claimed
-from lzsyncd.ledger import runs
+from lzsyncd.ledger import planned, runs
 from lzsyncd.ledger.runs import iso
 from lzsyncd.ledger.status import Status
 from lzsyncd.progress import Progress, Silent
@@ -30,7 +30,6 @@ from lzsyncd.sync.apply import apply
 from lzsyncd.sync.compare import Comparison
 from lzsyncd.sync.ending import Result, describe, exit_code, stands, they_are
 from lzsyncd.sync.going import find_going
-from lzsyncd.sync.guard import Breach
 from lzsyncd.sync.guarding import Guarding
 from lzsyncd.sync.holds import Approval, Hold, Question, is_held
 from lzsyncd.sync.match import match
@@ -202,7 +201,7 @@ class Run:
             self.options.progress.stage("plan")
             plan = make_plan(picture, self.run_id)
             guarding.judge(plan)
-        hold = self._hold(plan, taken, missing, guarding.breaches)
+        hold = self._hold(plan, taken, missing, guarding)
         status = self._decide(plan, held=hold is not None)
         if status in (Status.APPLIED, Status.UNCHANGED):
             self.options.progress.stage("apply")
@@ -210,7 +209,7 @@ class Run:
             apply(picture, images)
             images.write()
         elif plan is not None:
-            self.database.run("DELETE FROM sync_change WHERE run_id = ?", (self.run_id,))
+            planned.put_by(self.database, self.run_id, keep=status is Status.HELD)
         guarding.write(self.run_id)
         return self._record(status, picture, plan, taken, hold)
 
@@ -262,15 +261,17 @@ class Run:
             self.findings.flush()
         return missing
 
-    def _hold(self, plan: Plan | None, taken: list[Taken], missing: list[str], breaches: list[Breach]) -> Hold | None:
+    def _hold(self, plan: Plan | None, taken: list[Taken], missing: list[str], guarding: Guarding) -> Hold | None:
         """Why the set waits for a person, or would when its turn comes; None when it does not."""
         if plan is None:
             return None
         incomplete = missing if self.site.incomplete == "hold" else []
-        asked = Question(set_hash(taken), plan.digest, plan.changed, bool(incomplete), bool(breaches))
+        asked = Question(set_hash(taken), plan.digest, plan.changed, bool(incomplete), bool(guarding.breaches))
         if not is_held(asked, self.approval):
             return None
-        return Hold(incomplete, breaches, self.approval, plan.counts)
+        other = self.approval is not None and self.approval.is_of_a_plan
+        number = guarding.compare_with_approved(self.run_id) if other else 0
+        return Hold(incomplete, guarding.breaches, self.approval, plan.counts, number)
 
     def _decide(self, plan: Plan | None, *, held: bool) -> Status:
         if plan is None:

@@ -26,7 +26,7 @@ SYNC = model.Site(incomplete="sync")
 
 LZ = ("lz_org", "lz_pos", "lz_user", "lz_job", "lz_audience", "lz_audience_member", "lz_assignment")
 LEDGER = ("sync_run", "sync_count", "sync_file", "sync_error", "sync_change", "sync_member", "sync_image", "sync_made")
-LEDGER += ("sync_breach", "sync_slot", "sync_request", "sync_mail")
+LEDGER += ("sync_breach", "sync_planned", "sync_slot", "sync_request", "sync_mail")
 
 Row = dict[str, Any]
 Tables = dict[str, dict[Any, Row]]

@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
 from lzsyncd.config.guards import limit
 from lzsyncd.feed.elements import Element
+from lzsyncd.ledger import queries
 from lzsyncd.ledger.requests import Kind
 from lzsyncd.sync.ending import Result
+from lzsyncd.zone.database import Database
 from tests.laws.ground import ask, csv_of, look, sync_at, unguarded
 from tests.sync.desk import ON_SQLITE, Desk, scheduled
 from tests.sync.firm import Firm, changed, files, firm, set_cell, text, without
@@ -153,6 +156,9 @@ def test_a_set_over_a_limit_is_held_and_changes_nothing(grown: Desk) -> None:
         assert words in told
     logged = json.dumps([call.kwargs | {"text": call.args} for call in grown.told.calls], default=str)
     assert "30 of 120 people" in logged
+    with closing(Database(grown.site)) as database:
+        who = [change.idnumber for change in queries.changes(database, run, action="removed")]
+    assert who == [f"E{number}" for number in range(10, 40)], "whom to look at before approving"
     assert "Division" not in logged, "no value of a file is logged"
 
 
@@ -164,6 +170,7 @@ def test_an_approved_set_is_applied_once(grown: Desk) -> None:
     assert (grown.status(run), grown.run(run)["plan_hash"]) == ("applied", plan)
     assert len(grown.people()) == 90
     assert grown.archived(run) == sets
+    assert ask(grown.site, "SELECT 1 AS n FROM sync_planned") == []
     back = grown.arrive(files(firm()))
     assert grown.status(back) == "applied"
     again = grown.arrive(sets)
@@ -175,8 +182,13 @@ def test_an_approval_of_another_plan_is_none(grown: Desk) -> None:
     grown.tell("UPDATE lz_user SET city = 'Leeds' WHERE idnumber = 'N05'")
     done = decide(grown, Kind.APPROVE, run)
     assert (done["exit_code"], grown.status(run), len(grown.people())) == (20, "held", 120)
-    assert "no longer the one that was approved. What differs: user: 1 updated, before 0; " in done["message"]
+    assert "no longer the one that was approved. What differs: 1 record; user: 1 updated, before 0; " in done["message"]
     assert done["message"] == grown.run(run)["message"]
+    told = json.loads((grown.site.outbox / run / "summary.json").read_text())["breaches"]
+    assert [(row["guard"], row["figure"], row["largest"][0]["name"]) for row in told] == [
+        ("max_removed", 30, "Division E (E)"),
+        ("approved_plan", 1, "user N05"),
+    ]
     assert decide(grown, Kind.APPROVE, run)["exit_code"] == 10
     assert grown.status(run) == "applied"
 

@@ -196,6 +196,18 @@ CREATE TABLE sync_change (
     file {text},
     line INTEGER
 );
+CREATE TABLE sync_planned (
+    id {id},
+    run_id {text} NOT NULL,
+    element {text} NOT NULL,
+    idnumber {text} NOT NULL,
+    action {text} NOT NULL,
+    before {text} NOT NULL DEFAULT '{{}}',
+    after {text} NOT NULL DEFAULT '{{}}',
+    file {text},
+    line INTEGER
+);
+CREATE INDEX sync_planned_run ON sync_planned (run_id, element, idnumber);
 CREATE INDEX sync_change_run ON sync_change (run_id);
 CREATE INDEX sync_change_record ON sync_change (element, idnumber);
 CREATE TABLE sync_member (
@@ -304,6 +316,7 @@ NAMES = [
     "sync_error",
     "sync_breach",
     "sync_change",
+    "sync_planned",
     "sync_member",
     "sync_image",
     "sync_made",
