@@ -39,6 +39,8 @@ def connected(remote: Remote) -> Iterator[paramiko.SFTPClient]:
         LzsyncdError: it knows no algorithm that is safe.
         SecretError: the password or key is not where it should be.
     """
+    # what its threads would log, also later, in the server's own words, we are told by exceptions
+    logging.getLogger("paramiko.transport").setLevel(logging.CRITICAL)
     _let_helpers_end()
     client = paramiko.SSHClient()
     client.set_missing_host_key_policy(paramiko.RejectPolicy())
@@ -46,24 +48,12 @@ def connected(remote: Remote) -> Iterator[paramiko.SFTPClient]:
         kind, data = line.split()
         for name in (remote.host, f"[{remote.host}]:{remote.port}"):
             client.get_host_keys().add(name, kind, paramiko.PKey.from_type_string(kind, base64.b64decode(data)))
-    with _silence(), client:
+    with client:
         _log_in(client, remote)
         with asking(remote, "opening a session"):
             session = client.open_sftp()
             session.get_channel().settimeout(remote.timeout)
         yield session
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """What paramiko tells us, we tell; it would log it besides, with the server's own words."""
-    log = logging.getLogger("paramiko")
-    before = log.level
-    log.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        log.setLevel(before)
 
 
 def _let_helpers_end() -> None:
