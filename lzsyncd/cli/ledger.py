@@ -26,10 +26,19 @@ def add_to(app: typer.Typer) -> None:
     )(errors)
     app.command(
         epilog=examples(
-            "lzsyncd changes", "lzsyncd changes --action removed", f"lzsyncd changes {RUN} --field manageridnumber"
+            "lzsyncd changes",
+            "lzsyncd changes --action removed",
+            f"lzsyncd changes {RUN} --field manageridnumber",
+            "lzsyncd changes --element user --idnumber E1001",
         )
     )(changes)
-    app.command(epilog=examples("lzsyncd history user E1001", "lzsyncd history org OPS --site acme --json"))(history)
+    app.command(
+        epilog=examples(
+            "lzsyncd history user E1001",
+            "lzsyncd history user E1001 --as-of 2036-11-22",
+            "lzsyncd history org OPS --site acme --json",
+        )
+    )(history)
 
 
 def runs(
@@ -110,6 +119,7 @@ def changes(
     element: ElementOption = None,
     action: Annotated[Action | None, typer.Option("--action", help="Only records to which this happened.")] = None,
     field: Annotated[str, typer.Option("--field", metavar="FIELD", help="Only this field.")] = "",
+    idnumber: Annotated[str, typer.Option("--idnumber", metavar="KEY", help="Only records with this key.")] = "",
     limit: LimitOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -122,12 +132,19 @@ def changes(
     with chosen_run(context, site, run) as (database, run_id):
         limit = limit_of(limit, as_json=as_json)
         rows = queries.changes(
-            database, run_id, element=element, action=action or "", field=field, limit=limit and limit + 1
+            database,
+            run_id,
+            element=element,
+            action=action or "",
+            field=field,
+            idnumber=idnumber,
+            limit=limit and limit + 1,
         )
         if as_json:
             say_json_list(row._asdict() for row in first(rows, limit))
         elif not show_changes(first(rows, limit)):
-            say(f"Run {run_id} {'made no such changes' if element or action or field else 'changed nothing'}.")
+            asked = element or action or field or idnumber
+            say(f"Run {run_id} {'made no such changes' if asked else 'changed nothing'}.")
 
 
 def history(
@@ -135,20 +152,31 @@ def history(
     element: Annotated[Element, typer.Argument(help="What it is.", show_default=False)],
     idnumber: Annotated[str, typer.Argument(metavar="IDNUMBER", help="Its key.", show_default=False)],
     site: SiteOption = None,
+    as_of: Annotated[
+        str, typer.Option("--as-of", metavar="DAY", help="Show what it was at the end of this day, or at a time.")
+    ] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Show every change of one unit, position or person.
 
-    When, by which run, from which line of which file, and the old and the new value of each field.
+    When, by which run, from which line of which file, and the old and the new value of each field; also what was undone
+    since, and its undo. With --as-of: its fields as they were then, as far as the history goes back.
     """
     from lzsyncd.cli.choice import chosen_site, configuration, ledger_of
     from lzsyncd.cli.output import say_json_list
-    from lzsyncd.cli.shown import show_history
+    from lzsyncd.cli.shown import show_history, show_past
     from lzsyncd.ledger import queries
+    from lzsyncd.ledger.past import moment_of, past_of
 
-    with ledger_of(chosen_site(configuration(context), site)) as database:
+    chosen = chosen_site(configuration(context), site)
+    with ledger_of(chosen) as database:
         steps = queries.history(database, element, idnumber)
-        if as_json:
+        if as_of:
+            past = past_of(steps, moment_of(as_of, chosen.timezone))
+            if past.fields is None:
+                raise Usage(f"The history knows of no {SUBJECT[element]} with the idnumber “{idnumber}” at that time.")
+            show_past(element, idnumber, as_of, past, as_json=as_json)
+        elif as_json:
             say_json_list(step.as_dict() for step in steps)
         elif not show_history(steps):
             raise Usage(f"No run has changed a {SUBJECT[element]} with the idnumber “{idnumber}”.")

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
-from lzsyncd.cli.output import Cell, Heading, note, number, say, say_json, say_json_with, say_table
-from lzsyncd.cli.shown import first, limit_of, show_codes, show_counts, show_findings
+from lzsyncd.cli.output import Cell, Heading, note, number, say, say_json, say_json_with, say_table, whole
+from lzsyncd.cli.shown import first, limit_of, show_changes, show_codes, show_counts, show_findings
 from lzsyncd.config import Site
 from lzsyncd.errors import ExitCode
 from lzsyncd.ledger.queries import RunSummary, Told, code_counts, findings, summary
@@ -13,6 +13,7 @@ from lzsyncd.ledger.requests import Request
 from lzsyncd.ledger.status import Status
 from lzsyncd.sync.check import Checked
 from lzsyncd.sync.ending import Result
+from lzsyncd.sync.preview import FIGURES, Preview
 from lzsyncd.zone.database import Database, opened
 
 WORST_FIRST = (
@@ -43,7 +44,9 @@ def worst(results: list[Result]) -> ExitCode:
 def show_results(site: Site, results: list[Result], *, as_json: bool) -> None:
     """What became of the sets, without a value of their files."""
     if as_json:
-        say_json(_document([result.as_dict() for result in results]))
+        say_json(
+            _document([result.as_dict() | (result.preview.as_dict() if result.preview else {}) for result in results])
+        )
         return
     with opened(site) as database:
         for result in results:
@@ -58,6 +61,21 @@ def _document(sets: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _show_result(database: Database, site: Site, result: Result) -> None:
     _show_run(database, site, summary(database, result.run))
+    if result.preview is not None:
+        _show_preview(result.preview)
+
+
+def _show_preview(found: Preview) -> None:
+    """What a dry run would change: by unit, and who."""
+    if found.units:
+        say()
+        headings = [whole("element"), Heading("unit"), *map(number, FIGURES)]
+        say_table(headings, [[element, unit, *figures.values()] for element, unit, figures in found.units])
+    if found.changes:
+        say()
+        show_changes(found.changes)
+    for element, more in found.more.items():
+        say(f"\n… and {more:,} more of {element}.csv; --limit 0 shows all.")
 
 
 def _show_run(database: Database, site: Site, told: RunSummary) -> None:

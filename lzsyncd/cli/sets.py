@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from lzsyncd.cli.options import JsonOption, LimitOption, SiteOption, examples
-from lzsyncd.errors import ExitCode
+from lzsyncd.errors import ExitCode, Usage
 
 FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="The folder.", show_default=False, readable=False)]
 
@@ -23,6 +23,7 @@ def add_to(app: typer.Typer) -> None:
         epilog=examples(
             "lzsyncd sync acme",
             "lzsyncd sync acme --from export/ --dry-run",
+            "lzsyncd sync acme --from export/ --dry-run --limit 10 --json",
             "lzsyncd sync acme --from export/",
             "lzsyncd sync --from export/ --json",
         )
@@ -73,7 +74,16 @@ def sync(
             readable=False,
         ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Make the plan, and change nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Make the plan, show it, and change nothing.")] = False,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            "--limit",
+            metavar="N",
+            min=0,
+            help="Show at most N changes of each element in a dry run; 0 for all. [default: 50; with --json none]",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> ExitCode:
     """Sync a site now, with what lies in its inbox and what waits for its slot, or with the files of a folder.
@@ -81,21 +91,26 @@ def sync(
     It is the daemon's own work, done in the foreground; the daemon may run or not. A dry run takes nothing out of the
     inbox.
 
-    The summary goes to standard output and names no value of a file; the log goes to standard error.
+    The summary goes to standard output and names no value of a file, unless it shows the changes of a dry run; the log
+    goes to standard error.
     """
     from lzsyncd.cli.choice import chosen_site, configuration
     from lzsyncd.cli.output import ReaderGone
     from lzsyncd.cli.results import show_results, worst
     from lzsyncd.cli.running import logged_inbox_sync, logged_sync, send_mails, start_log
+    from lzsyncd.cli.shown import shown_of
     from lzsyncd.cli.watching import watching
     from lzsyncd.sync.run import Options
 
+    if limit is not None and not dry_run:
+        raise Usage("--limit is for a dry run: what a run has changed, lzsyncd changes shows.")
     config = configuration(context)
     chosen = chosen_site(config, site)
     start_log(config, as_json=as_json)
     try:
         with watching(folder or chosen.inbox) as progress:
-            options = Options(dry_run=dry_run, progress=progress)
+            shown = shown_of(limit) if dry_run and not (as_json and limit is None) else None
+            options = Options(dry_run=dry_run, progress=progress, shown=shown)
             results = logged_sync(chosen, folder, options) if folder else logged_inbox_sync(chosen, options)
     finally:
         send_mails(config, chosen)

@@ -18,11 +18,13 @@ from lzsyncd.cli.output import (
     number,
     say,
     say_block,
+    say_json,
     say_table,
     visible,
     whole,
 )
 from lzsyncd.config import Site
+from lzsyncd.ledger.past import Past
 from lzsyncd.ledger.queries import Cause, Change, CodeCount, RunSummary, Step, Told
 from lzsyncd.logline import as_text, shaped
 
@@ -228,11 +230,26 @@ def show_history(steps: Iterable[Step]) -> int:
     """The changes of one record, oldest first; returns 0 when there are none."""
     if is_terminal(sys.stdout):
         return sum(1 for step in steps if show_step(step))
-    headings = [Heading("when (UTC)"), Heading("run"), *CHANGE_HEADINGS[2:]]
+    headings = [Heading("when (UTC)"), Heading("run"), *CHANGE_HEADINGS[2:], Heading("note")]
     return say_table(
         headings,
-        ([moment(s.finished_at), s.change.run_id, *cells[2:]] for s in steps for cells in _change_rows(s.change)),
+        (
+            [moment(s.finished_at), s.change.run_id, *cells[2:], s.note]
+            for s in steps
+            for cells in _change_rows(s.change)
+        ),
     )
+
+
+def show_past(element: str, idnumber: str, as_of: str, past: Past, *, as_json: bool) -> None:
+    """A record as it was."""
+    if as_json:
+        head = {"element": element, "idnumber": idnumber, "as_of": as_of, "run": past.run}
+        say_json(head | {"is_whole": past.is_whole, "fields": past.fields})
+    else:
+        show_pairs((name, value(found)) for name, found in (past.fields or {}).items())
+    if not past.is_whole:
+        note("The history does not go back to where the record was made: what has not changed since is not shown.")
 
 
 def _change_rows(change: Change) -> Iterator[list[str]]:
@@ -252,8 +269,7 @@ def _change_block(change: Change) -> bool:
 def show_step(step: Step) -> bool:
     """One step of a history; True."""
     change = step.change
-    undone = "undone since" if step.status == "undone" else ""
-    words = [(moment(step.finished_at), "bold"), (change.action, change.action), (undone, "warning")]
+    words = [(moment(step.finished_at), "bold"), (change.action, change.action), (step.note, "warning")]
     say_block(
         [*words, (_place(change.file, change.line), "dim"), (f"run {change.run_id}", "dim")], _field_lines(change)
     )

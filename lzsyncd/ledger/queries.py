@@ -117,16 +117,25 @@ class Change(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One step in the history of a record."""
+    """One step in the history of a record; `undoes` is the run that was taken back by it, "" for none."""
 
     change: Change
     kind: str
     status: str
     finished_at: str
+    undoes: str
+
+    @property
+    def note(self) -> str:
+        """What a reader has to know of the run: that it was taken back since, or took another one back."""
+        if self.status == "undone":
+            return "undone since"
+        return f"undo of {self.undoes}" if self.undoes else ""
 
     def as_dict(self) -> dict[str, Any]:
         """The change, and the run that made it."""
-        return {**self.change._asdict(), "kind": self.kind, "status": self.status, "finished_at": self.finished_at}
+        run = {"kind": self.kind, "status": self.status, "finished_at": self.finished_at, "undoes": self.undoes}
+        return {**self.change._asdict(), **run}
 
 
 class CodeCount(NamedTuple):
@@ -276,6 +285,7 @@ def changes(
     element: Element | None = None,
     action: str = "",
     field: str = "",
+    idnumber: str = "",
     limit: int = 0,
 ) -> Iterator[Change]:
     """What a run did, record by record; of a held one what it would do.
@@ -286,10 +296,11 @@ def changes(
         element: only this element's records.
         action: only records to which this happened.
         field: only records of which this field changed, and of these only this field.
+        idnumber: only records with this key.
         limit: at most so many records; 0 for all.
     """
     where, parameters = "run_id = ?", [run_id]
-    for name, wanted in (("element", element), ("action", action)):
+    for name, wanted in (("element", element), ("action", action), ("idnumber", idnumber)):
         if wanted:
             where += f" AND {name} = ?"
             parameters.append(wanted)
@@ -303,11 +314,11 @@ def changes(
 
 
 def history(database: Database, element: Element, idnumber: str) -> Iterator[Step]:
-    """Every change of one record, oldest first."""
-    query = "SELECT kind, status, coalesce(finished_at, '') FROM sync_run WHERE id = ?"
+    """Every change of one record, oldest first; also by runs that were undone since, and by their undo."""
+    query = "SELECT kind, status, coalesce(finished_at, ''), coalesce(undoes, '') FROM sync_run WHERE id = ?"
     for change in _changes(database, "element = ? AND idnumber = ?", [element, idnumber]):
         run = database.rows(query, (change.run_id,))
-        yield Step(change, *(run[0] if run else ("", "", "")))
+        yield Step(change, *(run[0] if run else ("", "", "", "")))
 
 
 def _changes(database: Database, where: str, parameters: Sequence[str], table: str = "sync_change") -> Iterator[Change]:

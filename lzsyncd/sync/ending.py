@@ -6,12 +6,13 @@ from typing import Any
 
 from lzsyncd.errors import ExitCode, LzsyncdError, TryAgain
 from lzsyncd.ledger.status import Status
+from lzsyncd.sync.preview import Preview
 from lzsyncd.zone.database import Database
 
 
 @dataclass(frozen=True)
 class Result:
-    """How a run ended."""
+    """How a run ended. `preview` is what a dry run was asked to show: values of the site are in it."""
 
     run: str
     status: Status
@@ -20,6 +21,7 @@ class Result:
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
     findings: dict[str, int] = field(default_factory=dict)
     exit_code: ExitCode = ExitCode.CLEAN
+    preview: Preview | None = field(default=None, compare=False)
 
     def as_dict(self) -> dict[str, Any]:
         """For `sync --json`."""

@@ -6,14 +6,14 @@ Everything between reading and the mark "applied" is one transaction on one snap
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from lzsyncd.checks.catalogue import Finding
 from lzsyncd.checks.findings import FindingStore
 from lzsyncd.config import Site
-from lzsyncd.errors import Interrupted, NoSet, TryAgain, Unfinished, Usage, not_permitted
+from lzsyncd.errors import Interrupted, NoSet, Usage, not_permitted
 from lzsyncd.feed.elements import Element
 from lzsyncd.feed.stage import Staged, Stager
 from lzsyncd.intake.claim import CLAIMED, Order
@@ -24,17 +24,19 @@ from lzsyncd.ledger import planned, runs
 from lzsyncd.ledger.runs import iso
 from lzsyncd.ledger.status import Status
 from lzsyncd.progress import Progress, Silent
-from lzsyncd.report.after import after_commit, finish_interrupted
+from lzsyncd.report.after import finish_interrupted
 from lzsyncd.report.notices import tell_of_run
 from lzsyncd.sync.apply import apply
 from lzsyncd.sync.compare import Comparison
-from lzsyncd.sync.ending import Result, describe, exit_code, stands, they_are
+from lzsyncd.sync.ending import Result, describe, exit_code, they_are
 from lzsyncd.sync.going import find_going
 from lzsyncd.sync.guarding import Guarding
 from lzsyncd.sync.holds import Approval, Hold, Question, is_held
 from lzsyncd.sync.match import match
 from lzsyncd.sync.picture import Picture
 from lzsyncd.sync.plan import Plan, make_plan
+from lzsyncd.sync.preview import Preview, preview
+from lzsyncd.sync.reporting import report
 from lzsyncd.sync.rounds import settle
 from lzsyncd.sync.superseded import end_superseded
 from lzsyncd.zone.database import Database, fault, opened
@@ -58,6 +60,7 @@ class Options:
         only: the elements to look at, None for all; the others' files wait for a schedule of their own.
         trigger: who asked: `command`, `arrival`, `slot`, `page`.
         slot: the name of the slot at which it runs, None for none.
+        shown: how many changes of each element a dry run shows; 0 for all, None for none.
         progress: who watches.
         clock: gives the time.
     """
@@ -67,6 +70,7 @@ class Options:
     only: frozenset[Element] | None = None
     trigger: str = "command"
     slot: str | None = None
+    shown: int | None = None
     progress: Progress = field(default_factory=Silent)
     clock: Callable[[], datetime] = clock
 
@@ -94,22 +98,6 @@ def sync_folder(site: Site, folder: Path, options: Options) -> list[Result]:
         for _ in end_superseded(database, site):
             pass  # a set that waited, or was held, has a newer one
         return results
-
-
-def report(database: Database, site: Site, result: Result) -> None:
-    """What comes after the commit. The run stands, whatever stands in the way of that.
-
-    Raises:
-        Unfinished: the archive or the report could not be written.
-    """
-    try:
-        after_commit(database, site, result.run)
-    except Exception as error:
-        away = TryAgain("The database went away.") if database.is_away(error) else None
-        told = fault(site, error) or away
-        if told is None:
-            raise
-        raise Unfinished(f"{told} {stands(result)}", told.exit_code) from error
 
 
 def find_sets(site: Site, folder: Path) -> tuple[FileSet, ...]:
@@ -208,10 +196,18 @@ class Run:
             images = Images(self.database, self.run_id)
             apply(picture, images)
             images.write()
-        elif plan is not None:
-            planned.put_by(self.database, self.run_id, keep=status is Status.HELD)
+        shown = None
+        if plan is not None and status not in (Status.APPLIED, Status.UNCHANGED):
+            shown = self._put_by(picture, plan, keep=status is Status.HELD)
         guarding.write(self.run_id)
-        return self._record(status, picture, plan, taken, hold)
+        return replace(self._record(status, picture, plan, taken, hold), preview=shown)
+
+    def _put_by(self, picture: Picture, plan: Plan, *, keep: bool) -> Preview | None:
+        """What is not applied is not history; a dry run shows some of it."""
+        limit = self.options.shown
+        shown = None if limit is None else preview(picture, plan, self.site.guard, self.run_id, limit)
+        planned.put_by(self.database, self.run_id, keep=keep)
+        return shown
 
     def _read(self, taken: list[Taken]) -> Picture:
         """Every file into staging; the files that can't be read into findings."""

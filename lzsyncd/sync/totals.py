@@ -63,6 +63,12 @@ class Tally:
             changes[Figure.CREATED] = self._created()
         return self._totals(changes, {Figure.REJECTED: (counts.rejected, counts.read)}, lost)
 
+    def by_unit(self, counts: Counts) -> list[Unit]:
+        """What happens in each unit of the first level, and in none of them, whatever the limits are."""
+        changes = self._changes() if counts.updated else {}
+        units, elsewhere = self._units(changes | {Figure.REMOVED: self._gone(), Figure.CREATED: self._created()})
+        return [*units, elsewhere]
+
     def _could(self, figure: Figure, count: int) -> bool:
         return could_exceed(getattr(self._guard, f"max_{figure}"), count, self._guard.min_records)
 
@@ -188,6 +194,10 @@ class Tally:
             f"SELECT id, idnumber, fullname FROM lz_{tree} WHERE id IN ({listed})"
         ):
             units[unit].name = f"{name} ({key})" if name and name != key else str(key)
+        for unit, key in self._database.rows(
+            f"SELECT id, idnumber FROM match_{tree} WHERE sid IS NULL AND id IN ({listed})"
+        ):
+            units[unit].name = str(key)
 
 
 def totals_of(picture: Picture, guard: Guard, counts: dict[Element, Counts]) -> Iterable[Totals]:

@@ -17,8 +17,9 @@ from lzsyncd.ledger.runs import iso
 from lzsyncd.ledger.status import Status
 from lzsyncd.sync.ending import Result
 from lzsyncd.sync.obstacles import LISTED, Obstacle, list_made, obstacles
+from lzsyncd.sync.reporting import report
 from lzsyncd.sync.restore import restore
-from lzsyncd.sync.run import Options, report
+from lzsyncd.sync.run import Options
 from lzsyncd.zone.database import Database
 from lzsyncd.zone.images import Images
 

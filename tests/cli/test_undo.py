@@ -63,3 +63,41 @@ def test_an_older_run_is_refused_with_what_came_after_it(after, lzsyncd):
         assert f"First take back what came after it: {second}." in outcome.err
     assert lzsyncd("undo", "20200101").code == 2
     assert lzsyncd("undo").code == 2
+
+
+def test_the_history_keeps_what_was_undone_and_says_so(after, lzsyncd):
+    run = after.run
+    lzsyncd("undo", run)
+    steps = json.loads(lzsyncd("history", "user", "E1001", "--json").out)
+    assert [(step["action"], step["status"], step["undoes"]) for step in steps] == [
+        ("created", "applied", ""),
+        ("updated", "undone", ""),
+        ("updated", "applied", run),
+    ]
+    assert [step["after"]["city"] for step in steps] == ["London", "Cambridge", "London"]
+    *_, undone, undo = lzsyncd("history", "user", "E1001").out.splitlines()
+    assert undone.endswith("undone since")
+    assert undo.endswith(f"undo of {run}")
+
+
+@pytest.mark.usefixtures("after")
+def test_a_record_is_shown_as_it_was(lzsyncd):
+    shown = lzsyncd("history", "user", "E1001", "--as-of", "2099-01-01")
+    assert "city                    Cambridge" in shown.out
+    assert shown.err == ""
+    told = json.loads(lzsyncd("history", "user", "E1001", "--as-of", "2099-01-01", "--json").out)
+    assert (told["fields"]["city"], told["is_whole"], told["as_of"]) == ("Cambridge", True, "2099-01-01")
+    outcome = lzsyncd("history", "user", "E1001", "--as-of", "2001-01-01")
+    assert (outcome.code, outcome.out) == (2, "")
+
+
+def test_a_history_that_begins_later_says_what_it_does_not_show(after, lzsyncd):
+    tell(after.site, "DELETE FROM sync_change WHERE action = 'created'")
+    outcome = lzsyncd("history", "user", "E1001", "--as-of", "2099-01-01")
+    assert outcome.out == "city  Cambridge\n"
+    assert "does not go back" in outcome.err
+
+
+@pytest.mark.usefixtures("after")
+def test_changes_are_chosen_by_key(lzsyncd):
+    assert [c["idnumber"] for c in json.loads(lzsyncd("changes", "--idnumber", "E1002", "--json").out)] == ["E1002"]

@@ -13,12 +13,13 @@ from hypothesis import given
 
 from lzsyncd.config import Site
 from lzsyncd.feed.elements import Element
+from lzsyncd.ledger.queries import changes
 from lzsyncd.sync.ending import Result
 from tests.companies import History, histories
 from tests.laws.bridge import A_DAY
 from tests.laws.company import BROKEN, DAY_ONE, DAY_TWO, DELETES
 from tests.laws.full import FULL, file_of, full_set, record, stored_columns
-from tests.laws.ground import LEDGER, LZ, SYNC, Ground, ask, csv_of, days, look, moderate, sync, sync_at
+from tests.laws.ground import LEDGER, LZ, SYNC, Ground, ask, connected, csv_of, days, look, moderate, sync, sync_at
 from tests.postgres import Cluster
 from tests.reference.model import Policy
 
@@ -40,16 +41,28 @@ def findings(site: Site, run: str) -> list[tuple[Any, ...]]:
     return sorted(tuple(map(str, row.values())) for row in ask(site, query, run))
 
 
+def changes_shown(dry: Result) -> list[tuple[Any, ...]]:
+    """Who, before and after, as a dry run that was asked for all of it shows."""
+    shown = [] if dry.preview is None else dry.preview.changes
+    return [change[2:] for change in shown]
+
+
+def changes_made(site: Site, run: str) -> list[tuple[Any, ...]]:
+    with connected(site) as database:
+        return [change[2:] for change in changes(database, run)]
+
+
 @given(history=histories(days=1))
 @moderate
 def test_a_dry_run_says_what_the_run_will_do_and_does_nothing(ground: Ground, history: History) -> None:
     site = ground.fresh(history.site, history.zone)
     for _, files in days(history):
         before = look(site, *ALL_BUT_THE_NOTE)
-        dry = sync(site, files, dry_run=True)
+        dry = sync(site, files, dry_run=True, shown=0)
         assert look(site, *ALL_BUT_THE_NOTE) == before
         real = sync(site, files)
         assert told(dry) == told(real)
+        assert changes_shown(dry) == changes_made(site, real.run)
         assert findings(site, dry.run) == findings(site, real.run)
         assert (dry.status, real.status) in {
             ("checked", "applied"),

@@ -18,7 +18,7 @@ import structlog
 
 from lzsyncd import __main__ as program
 from lzsyncd.feed.elements import Column, Element, Kind
-from lzsyncd.sync import apply, run
+from lzsyncd.sync import apply, reporting, run
 from tests.laws.full import FULL, above, file_of, stored_columns
 from tests.laws.ground import Ground, ask, look, tell
 
@@ -234,7 +234,7 @@ def wrong_bytes() -> None:
     TEXT.encode("utf-16").decode("utf-8")
 
 
-STEPS = [(run, "settle"), (run, "make_plan"), (apply, "_create"), (apply, "refresh_paths"), (run, "after_commit")]
+STEPS = [(run, "settle"), (run, "make_plan"), (apply, "_create"), (apply, "refresh_paths"), (reporting, "after_commit")]
 
 
 @pytest.mark.parametrize(("module", "step"), STEPS, ids=[step for _, step in STEPS])

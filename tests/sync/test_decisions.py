@@ -110,7 +110,7 @@ def test_a_newer_set_of_a_folder_supersedes_a_held_one(desk: Desk) -> None:
     assert desk.archived(old) == PEOPLE_ONLY
 
 
-@pytest.mark.parametrize("step", ["make_plan", "after_commit"])
+@pytest.mark.parametrize("step", ["make_plan", "report"])
 def test_an_approval_that_is_killed_is_gone_on_with(desk: Desk, held: str, broken: Callable[..., None], step: str):
     number = put_request(desk, Kind.APPROVE, held)
     broken(1, Killed(), step)

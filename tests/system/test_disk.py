@@ -337,7 +337,7 @@ def filled(kitchen: Kitchen, disk: SmallDisk, undisturbed: State) -> Callable[..
 BEFORE_TAKING = Point("lzsyncd.sync.run", "take", "before")
 BEFORE_PACKING = Point("lzsyncd.intake.spool", "pack", "before")
 BEFORE_THE_COMMIT = Point("lzsyncd.zone.database", "Database.run", "before", text="COMMIT")
-AFTER_THE_COMMIT = Point("lzsyncd.sync.run", "after_commit", "before")
+AFTER_THE_COMMIT = Point("lzsyncd.sync.run", "report", "before")
 
 
 def test_the_disk_is_full_before_the_files_are_taken(disk: SmallDisk, filled: Callable[..., None]) -> None:
