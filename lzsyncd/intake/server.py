@@ -6,7 +6,6 @@ What a server says in its errors comes nowhere: texts are our own.
 import base64
 import io
 import logging
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -41,7 +40,6 @@ def connected(remote: Remote) -> Iterator[paramiko.SFTPClient]:
     """
     # what its threads would log, also later, in the server's own words, we are told by exceptions
     logging.getLogger("paramiko.transport").setLevel(logging.CRITICAL)
-    _let_helpers_end()
     client = paramiko.SSHClient()
     client.set_missing_host_key_policy(paramiko.RejectPolicy())
     for line in remote.host_key:
@@ -54,22 +52,6 @@ def connected(remote: Remote) -> Iterator[paramiko.SFTPClient]:
             session = client.open_sftp()
             session.get_channel().settimeout(remote.timeout)
         yield session
-
-
-def _let_helpers_end() -> None:
-    """Paramiko asks for blocks ahead in a thread, which dies of a broken connection. Whoever reads hears of it, too."""
-    before = threading.excepthook
-    if before is _heard_elsewhere.get("hook"):
-        return
-
-    def hook(told: threading.ExceptHookArgs) -> None:
-        if "_prefetch_thread" not in (told.thread.name if told.thread else ""):
-            before(told)
-
-    threading.excepthook = _heard_elsewhere["hook"] = hook
-
-
-_heard_elsewhere: dict[str, Any] = {}
 
 
 def _log_in(client: paramiko.SSHClient, remote: Remote) -> None:
