@@ -99,6 +99,7 @@ class FindingStore:
             found = database.rows(_WORDED, (start, start + FLUSH_AT))
             database.load("sync_error", _ERROR_COLUMNS, [(run_id, now, *_worded(row)) for row in found])
         database.advance_ids("sync_error")
+        database.run(_COUNTED, (run_id,))
 
     def counted(self) -> dict[str, int]:
         """The number of findings by code."""
@@ -152,6 +153,11 @@ _ERROR_COLUMNS = (
     "value",
     "caused_by",
 )
+
+_COUNTED = """
+INSERT INTO sync_found (run_id, element, code, severity, number, first_id)
+SELECT CAST(? AS TEXT), nullif(element, ''), code, severity, count(*), min(id) FROM told GROUP BY 2, 3, 4
+"""
 
 _WORDED = """
 SELECT t.id, t.element, t.file, t.line, t.record, t.idnumber, t.column_name, t.code, t.severity, t.value, t.detail, c.id

@@ -5,7 +5,19 @@
 
 from lzsyncd.config.effective import effective
 from lzsyncd.config.guards import Guard, Limit
-from lzsyncd.config.models import Config, ConfigError, Daemon, ElementConfig, Log, Mail, Metrics, Notify, Problem, Site
+from lzsyncd.config.models import (
+    Config,
+    ConfigError,
+    Daemon,
+    ElementConfig,
+    Log,
+    Mail,
+    Metrics,
+    Notify,
+    Problem,
+    Site,
+    Web,
+)
 from lzsyncd.config.reading import load, parse
 from lzsyncd.config.remote import Remote
 from lzsyncd.config.secrets import Secret, SecretError
@@ -26,6 +38,7 @@ __all__ = [
     "Secret",
     "SecretError",
     "Site",
+    "Web",
     "effective",
     "load",
     "parse",

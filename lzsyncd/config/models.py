@@ -96,6 +96,21 @@ class Log:
     file: Path | None = None
 
 
+@dataclass(frozen=True)
+class Web:
+    """`[web]`: the admin page.
+
+    Attributes:
+        listen: `HOST:PORT`, or `unix:PATH`.
+        tls_cert: the certificate with its chain, PEM; None without TLS of its own.
+        tls_key: its private key.
+    """
+
+    listen: str = "127.0.0.1:8470"
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Mail:
     """`[mail]`: the server that takes mails for all sites.
@@ -275,6 +290,7 @@ class Config:
         log: the log.
         mail: the mail server, None for none.
         metrics: numbers for dashboards.
+        web: the admin page.
         sites: by name, in the order of the file.
         path: where it was read from; two configurations that differ in nothing else are equal.
     """
@@ -283,5 +299,6 @@ class Config:
     log: Log = Log()
     mail: Mail | None = None
     metrics: Metrics = Metrics()
+    web: Web = Web()
     sites: dict[str, Site] = field(default_factory=dict)
     path: Path = field(default=Path("lzsyncd.toml"), compare=False)

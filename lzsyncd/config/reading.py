@@ -30,6 +30,7 @@ from lzsyncd.config.models import (
     UnknownReference,
     Unreadable,
 )
+from lzsyncd.config.page import web
 from lzsyncd.config.places import Key, dotted, key_places
 from lzsyncd.config.reading_remote import remote
 from lzsyncd.config.secrets import secret
@@ -126,8 +127,11 @@ def _config(root: Table, path: Path) -> Config:
     file = log.take("file", absolute_path, None)
     server, metrics = mail(root.table("mail")), root.table("metrics")
     textfile = metrics.take("textfile", prom_file, None)
+    page = web(root.table("web"))
     by_name = {name: _site(name, site, data_dir, server) for name, site in sites.tables()}
-    config = Config(Daemon(data_dir, workers, runtime_dir), Log(level, file), server, Metrics(textfile), by_name, path)
+    config = Config(
+        Daemon(data_dir, workers, runtime_dir), Log(level, file), server, Metrics(textfile), page, by_name, path
+    )
     for table in (daemon, log, metrics, root):
         table.finish()
     return config

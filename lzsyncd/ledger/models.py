@@ -112,6 +112,23 @@ class Breach(Table):
         table_name = "sync_breach"
 
 
+class Found(Table):
+    """How often a run found what: the error table may have a million rows, and every page and list counts them."""
+
+    run_id = TextField()
+    element = TextField(null=True)
+    code = TextField()
+    severity = TextField()
+    number = IntegerField()
+    first_id = BigIntegerField()
+
+    class Meta:
+        """Peewee's."""
+
+        table_name = "sync_found"
+        primary_key = False
+
+
 class Change(Table):
     """What one run made of one record."""
 
@@ -308,4 +325,7 @@ class Visit(Table):
         table_name = "sync_visit"
 
 
-LEDGER = (Run, Count, File, Error, Breach, Change, Planned, Member, Image, Made, Slot, Request, Mail, Fetch, Put, Visit)
+LEDGER = (
+    *(Run, Count, File, Error, Found, Breach, Change, Planned),
+    *(Member, Image, Made, Slot, Request, Mail, Fetch, Put, Visit),
+)

@@ -180,7 +180,7 @@ def summary(database: Database, run_id: str) -> RunSummary:
         )
     }
     found = database.rows(
-        "SELECT code, count(*) FROM sync_error WHERE run_id = ? GROUP BY code ORDER BY code", (run_id,)
+        "SELECT code, sum(number) FROM sync_found WHERE run_id = ? GROUP BY code ORDER BY code", (run_id,)
     )
     files = database.rows(
         f"SELECT {', '.join(FILE_COLUMNS)} FROM sync_file WHERE run_id = ? ORDER BY element", (run_id,)
@@ -243,7 +243,7 @@ def code_counts(database: Database, run_id: str) -> list[CodeCount]:
     """Findings by code and severity, the dearest first, then the most frequent."""
     first = database.rows(
         "SELECT c.code, c.severity, c.number, e.element, e.file, e.line FROM ("
-        "SELECT code, severity, count(*) AS number, min(id) AS first FROM sync_error WHERE run_id = ? "
+        "SELECT code, severity, sum(number) AS number, min(first_id) AS first FROM sync_found WHERE run_id = ? "
         "GROUP BY code, severity) c JOIN sync_error e ON e.id = c.first ORDER BY "
         "CASE c.severity WHEN 'fatal' THEN 0 WHEN 'error' THEN 1 ELSE 2 END, c.number DESC, c.code",
         (run_id,),

@@ -48,7 +48,7 @@ def attempt(database: Database, run_id: str) -> int:
 def forget_findings(database: Database, run_id: str, elements: Sequence[Element]) -> None:
     """These elements of a set are judged anew: what was said of them is not true any more. No change was ever kept."""
     marks = ", ".join("?" * len(elements))
-    for table in ("sync_error", "sync_count", "sync_file", "sync_breach"):
+    for table in ("sync_error", "sync_found", "sync_count", "sync_file", "sync_breach"):
         database.run(
             f"DELETE FROM {table} WHERE run_id = ? AND (element IS NULL OR element IN ({marks}))", (run_id, *elements)
         )

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 SERVICE = "lzsyncd"
 SFTP_GROUP = "lzsyncd-in"
+PAGE = "lzsyncd-web"  # account and group
 NEVER_SET = ("", "!", "!!", "*", "!*")  # what /etc/shadow says of an account that never had a password
 
 

@@ -7,11 +7,12 @@ from itertools import chain
 from pathlib import Path
 
 from lzsyncd.errors import NotPermitted
-from lzsyncd.setup.accounts import SERVICE, SFTP_GROUP, Accounts
+from lzsyncd.setup.accounts import PAGE, SERVICE, SFTP_GROUP, Accounts
 from lzsyncd.setup.record import RECORD, Record, inside
 from lzsyncd.setup.shipped import (
     CONFIGURATION,
     LOGROTATE,
+    PAGE_UNIT,
     PROGRAM,
     ROOT_READS,
     SAMPLE,
@@ -20,6 +21,7 @@ from lzsyncd.setup.shipped import (
     SYSUSERS,
     TMPFILES,
     UNIT,
+    WEB_UNIT,
     Place,
     content,
     first_configuration,
@@ -71,7 +73,7 @@ def to_install(root: Path) -> Work:
     left: list[str] = []
     sysusers, tmpfiles, *others = (
         shipped_file(place, content(place, program), record, accounts, left)
-        for place in (SYSUSERS, TMPFILES, SERVICE_UNIT, LOGROTATE, SAMPLE)
+        for place in (SYSUSERS, TMPFILES, SERVICE_UNIT, PAGE_UNIT, LOGROTATE, SAMPLE)
     )
     make_accounts = Command(
         _of("systemd-sysusers", root, SYSUSERS), needed=lambda: bool(planned(sysusers)) or not _has_accounts(accounts)
@@ -80,7 +82,9 @@ def to_install(root: Path) -> Work:
     make_folders = Command(
         _of("systemd-tmpfiles", root, TMPFILES, "--create"), needed=lambda: bool(planned(tmpfiles) or planned(folders))
     )
-    reload_units = Command(("systemctl", "daemon-reload"), needed=lambda: _runs(root) and bool(planned(others[0])))
+    reload_units = Command(
+        ("systemctl", "daemon-reload"), needed=lambda: _runs(root) and bool(planned([*others[0], *others[1]]))
+    )
     steps: list[Step] = [*sysusers, make_accounts, *tmpfiles, make_folders, *chain(*others), reload_units]
     steps += [*_first_configuration(root, accounts), File(record.path, record.text(), ROOTS_FILE, accounts)]
     return Work(planned(steps), left)
@@ -115,7 +119,8 @@ def _runs(root: Path) -> bool:
 
 
 def _has_accounts(accounts: Accounts) -> bool:
-    return accounts.uid(SERVICE) is not None and SERVICE in accounts.others_in(SFTP_GROUP)
+    there = accounts.uid(SERVICE) is not None and accounts.uid(PAGE) is not None
+    return there and all(SERVICE in accounts.others_in(group) for group in (SFTP_GROUP, PAGE))
 
 
 # -- the way back
@@ -126,12 +131,14 @@ def to_uninstall(root: Path) -> Work:
     accounts, record = Accounts(root), Record(root)
     left: list[str] = []
     unit = _runs(root) and SERVICE_UNIT.path in record.digests
+    page = _runs(root) and PAGE_UNIT.path in record.digests
     files = list(_files_that_go(record, accounts, left))
     folders = list(_folders_that_go(root, files, left))
     steps: list[Step] = [
         Command(("systemctl", "disable", "--now", UNIT), needed=lambda: unit),
+        Command(("systemctl", "disable", "--now", WEB_UNIT), needed=lambda: page),
         *(Removal(inside(root, path)) for path in files),
-        Command(("systemctl", "daemon-reload"), needed=lambda: unit),
+        Command(("systemctl", "daemon-reload"), needed=lambda: unit or page),
         *_record_that_stays(record, accounts),
         *(Removal(inside(root, path)) for path in folders),
     ]
@@ -188,5 +195,6 @@ def _accounts_that_go(root: Path, accounts: Accounts) -> list[Step]:
     elsewhere = () if root == MACHINE else (f"--prefix={root}",)
     return [
         Command(("userdel", *elsewhere, SERVICE), needed=lambda: accounts.uid(SERVICE) is not None),
+        Command(("userdel", *elsewhere, PAGE), needed=lambda: accounts.uid(PAGE) is not None),
         Command(("groupdel", *elsewhere, SFTP_GROUP), needed=lambda: accounts.gid(SFTP_GROUP) is not None),
     ]

@@ -12,7 +12,7 @@ from lzsyncd.setup.steps import ROOTS_FILE, Owned
 
 PROGRAM = Path("/opt/lzsyncd/venv/bin/lzsyncd")  # what the unit says
 CONFIGURATION = Path("/etc/lzsyncd/lzsyncd.toml")
-UNIT = "lzsyncd.service"
+UNIT, WEB_UNIT = "lzsyncd.service", "lzsyncd-web.service"
 ROOT_READS = Owned("root", SERVICE, 0o640)
 
 # What the unit's ProtectHome= and PrivateTmp= take out of the service's sight.
@@ -36,6 +36,7 @@ class Place(NamedTuple):
 SYSUSERS = Place("lzsyncd.sysusers", Path("/etc/sysusers.d/lzsyncd.conf"))
 TMPFILES = Place("lzsyncd.tmpfiles", Path("/etc/tmpfiles.d/lzsyncd.conf"))
 SERVICE_UNIT = Place("lzsyncd.service", Path("/etc/systemd/system", UNIT))
+PAGE_UNIT = Place(WEB_UNIT, Path("/etc/systemd/system", WEB_UNIT))
 LOGROTATE = Place("lzsyncd.logrotate", Path("/etc/logrotate.d/lzsyncd"))
 SAMPLE = Place("lzsyncd.toml", CONFIGURATION.with_name("lzsyncd.toml.sample"), ROOT_READS)
 SNIPPET = Place("sshd_lzsyncd.conf", Path("/etc/ssh/sshd_config.d/lzsyncd.conf"))

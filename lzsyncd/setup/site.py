@@ -11,7 +11,7 @@ from stat import S_IWGRP, S_IWOTH
 from lzsyncd.config import Site
 from lzsyncd.config.values import SQLITE
 from lzsyncd.errors import Usage
-from lzsyncd.setup.accounts import SERVICE, SFTP_GROUP, Accounts
+from lzsyncd.setup.accounts import PAGE, SERVICE, SFTP_GROUP, Accounts
 from lzsyncd.setup.install import DATA_DIR, MACHINE, shipped_file
 from lzsyncd.setup.record import Record
 from lzsyncd.setup.server import Snippet, reload_server, require_shut_in, sshd
@@ -27,6 +27,8 @@ GROUPS_OF_SIGNS = (5, 5, 5, 5)  # 116 bits
 
 ROOTS = Owned("root", "root", 0o755)  # sshd: a chroot and all its parents
 PRIVATE = Owned(SERVICE, SERVICE, 0o700)
+SHARED = Owned(SERVICE, PAGE, 0o2770)  # the page reads the database, and writes down what people ask for
+PAGES = Owned(PAGE, PAGE, 0o700)
 INBOX = Owned("root", SFTP_GROUP, 0o2770)  # no sticky bit: the service renames what is not its own
 OUTBOX = Owned(SERVICE, SFTP_GROUP, 0o2750)
 
@@ -92,12 +94,14 @@ def folders(site: Site, data_dir: Path, accounts: Accounts) -> list[Step]:
     folder of the service's own, and a link is where people look for it.
     """
     sftp, is_sqlite = site.folder / "sftp", site.database == SQLITE
-    private = ["spool", "archive", "quarantine", *(["zone"] if is_sqlite else [])]
+    private = ["spool", "archive", "quarantine"]
     return [
         *(Folder(path, ROOTS, accounts) for path in (data_dir, site.folder, sftp)),
         Folder(sftp / "inbox", INBOX, accounts),
         Folder(sftp / "outbox", OUTBOX, accounts),
         *(Folder(site.folder / name, PRIVATE, accounts) for name in private),
+        *([Folder(site.folder / "zone", SHARED, accounts)] if is_sqlite else []),
+        Folder(site.folder / "page", PAGES, accounts),
         *(Link(site.folder / name, f"zone/{name}") for name in ("zone.db", "zone.lock") if is_sqlite),
     ]
 

@@ -1,8 +1,8 @@
 """A site's database: opening, the run's lock, its one transaction, and the few ways SQL is run."""
 
-import fcntl
 import os
 import sqlite3
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -24,6 +24,7 @@ from lzsyncd.errors import (
 from lzsyncd.zone.brake import Brake
 from lzsyncd.zone.dialect import Dialect, Packed, PostgreSQL, Row, SQLite
 from lzsyncd.zone.digest import Sums
+from lzsyncd.zone.lockfile import hold_file
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 HISTORY_TABLE = "lzsyncd_migration"
@@ -249,7 +250,7 @@ class Database:
         if isinstance(self.dialect, PostgreSQL):
             self._lock_advisory(run_id)
         else:
-            self._lock_file = _lock_file(self.site, run_id)
+            self._lock_file = hold_file(self.site, run_id)
 
     def _lock_advisory(self, run_id: str) -> None:
         """A session lock taken before the transaction: taken inside, its snapshot would be older than the lock."""
@@ -320,6 +321,7 @@ def _sqlite(site: Site) -> peewee.SqliteDatabase:
         raise LzsyncdError(f"SQLite {sqlite3.sqlite_version} is too old: lzsyncd needs 3.40 or newer.")
     with writing(site.folder):
         site.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _share((site.folder / "zone.db").resolve())
     # SQLite's temporary files hold people's data and may be large: beside the database, not in a memory file system
     os.environ["SQLITE_TMPDIR"] = str((site.folder / "zone.db").resolve().parent)
     return peewee.SqliteDatabase(
@@ -330,29 +332,15 @@ def _sqlite(site: Site) -> peewee.SqliteDatabase:
     )
 
 
+def _share(path: Path) -> None:
+    """Where the folder is shared with a group (setgid), so is a new database: SQLite's other files get its mode."""
+    if path.parent.stat().st_mode & stat.S_ISGID and not path.exists():
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        os.fchmod(handle, 0o660)
+        os.close(handle)
+
+
 def _postgresql(site: Site) -> peewee.PostgresqlDatabase:
     password = site.password.reveal() if site.password else None
     secret: dict[str, Any] = {"password": password} if password else {}
     return peewee.PostgresqlDatabase(site.database, prefer_psycopg3=True, connect_timeout=10, **secret)
-
-
-def _lock_file(site: Site, run_id: str) -> int:
-    path = site.folder / "zone.lock"
-    with writing(path):
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            _hold(handle, site, run_id)
-        except BaseException:
-            os.close(handle)
-            raise
-    return handle
-
-
-def _hold(handle: int, site: Site, run_id: str) -> None:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        holder = os.pread(handle, 200, 0).decode(errors="replace").strip()
-        raise TryAgain(f"Another run of site {site.name} holds the lock: {holder}.") from None
-    os.ftruncate(handle, 0)
-    os.pwrite(handle, f"lzsyncd {run_id}, process {os.getpid()}".encode(), 0)

@@ -41,6 +41,9 @@ class Dialect(Protocol):
     def cancel(self, connection: Any) -> None:
         """End the statement that is under way; called by the handler of a signal, in the middle of it."""
 
+    def read_only(self) -> str:
+        """From now on this connection changes nothing."""
+
     def statement(self, text: str) -> str:
         """The text with this driver's placeholders."""
 
@@ -77,6 +80,9 @@ class Dialect(Protocol):
     def unpacked(self, text: str, table: str, columns: Sequence[str]) -> tuple[list[str], str]:
         """What `packed_row` packed: (an expression for each column, a join they need after the FROM)."""
 
+    def place(self, text: str, sought: str) -> str:
+        """Where a text begins in another one, from 1; 0 where it does not."""
+
     def octets(self, text: str) -> str:
         """The length of a text in bytes."""
 
@@ -110,6 +116,9 @@ class SQLite:
 
     def cancel(self, connection: Any) -> None:
         """It is asked for (see `watch`)."""
+
+    def read_only(self) -> str:
+        return "PRAGMA query_only = on"
 
     def statement(self, text: str) -> str:
         return text
@@ -154,6 +163,9 @@ class SQLite:
     def unpacked(self, text: str, table: str, columns: Sequence[str]) -> tuple[list[str], str]:  # noqa: ARG002
         return [f"({text} ->> '{name}')" for name in columns], ""
 
+    def place(self, text: str, sought: str) -> str:
+        return f"instr({text}, {sought})"
+
     def octets(self, text: str) -> str:
         return f"length(CAST({text} AS BLOB))"
 
@@ -191,6 +203,9 @@ class PostgreSQL:
         """Over a connection of its own. Where none can be had the statement will say so itself."""
         with suppress(Exception):
             connection.cancel_safe(timeout=CANCEL)
+
+    def read_only(self) -> str:
+        return "SET default_transaction_read_only = on"
 
     def statement(self, text: str) -> str:
         return text.replace("%", "%%").replace("?", "%s")
@@ -246,6 +261,9 @@ class PostgreSQL:
     def unpacked(self, text: str, table: str, columns: Sequence[str]) -> tuple[list[str], str]:
         join = f" CROSS JOIN LATERAL json_populate_record(NULL::{table}, {text}::json) r"
         return [f"r.{name}" for name in columns], join
+
+    def place(self, text: str, sought: str) -> str:
+        return f"strpos({text}, {sought})"
 
     def octets(self, text: str) -> str:
         return f"octet_length({text})"

@@ -17,10 +17,10 @@ RUN_ID = re.compile(r"\b\d{8}T\d{9}-[0-9a-f]{8}\b")
 SHOWN_RUN = "20261122T020000412-5f0c9d1e"
 
 
-# They change the machine they run on: tests/system/test_installed.py runs their examples on one of its own.
+# They change the machine they run on, or do not end: tests/system has their examples on one of its own.
 # tests/cli/test_logbook.py has a log to read, tests/report/test_commands.py a mail server, tests/system/test_remote.py
 # a remote one.
-NOT_HERE = ("fetch", "install", "logs", "mail-test", "run", "site add", "uninstall")
+NOT_HERE = ("fetch", "install", "logs", "mail-test", "run", "site add", "uninstall", "web")
 
 
 def commands_of(group, above=""):
@@ -96,6 +96,7 @@ def place_for(text, request):
 @pytest.mark.parametrize("example", HELP_EXAMPLES)
 def test_the_examples_in_the_help_run(example, request, lzsyncd):
     after = place_for(example.replace("lzsyncd sync", ""), request)
+    with_somebody(example, lzsyncd)
     outcome = lzsyncd(*arguments_of(example, after.run))
     assert outcome.code in (0, 10), outcome.err
     assert outcome.out or "--quiet" in example
@@ -106,10 +107,18 @@ def test_the_examples_in_the_document_run_and_print_what_they_show(block, reques
     place = place_for(block, request)
     run = place.run
     for line, shown in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE):
+        with_somebody(line, lzsyncd)
         outcome = lzsyncd(*arguments_of(line, run))
         assert outcome.code in (0, 10), outcome.err
         if shown:
             assert as_shown(outcome.out, place) == shown
+
+
+def with_somebody(line: str, lzsyncd) -> None:
+    """Whom an example takes for granted."""
+    if match := re.search(r"(web-user) (?:disable|password) (\S+)|(web-token) revoke (\S+)", line):
+        group, name = filter(None, match.groups())
+        assert lzsyncd(group, "add", name).code == 0
 
 
 def arguments_of(line: str, run: str) -> list[str]:

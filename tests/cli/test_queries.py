@@ -31,6 +31,13 @@ def error(ledger, run, code, severity="error", element="user", line=1, caused_by
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (run, element or None, f"{element}.csv" if element else None, line, code, severity, "?", caused_by, "now"),
     )
+    ledger.run("DELETE FROM sync_found WHERE run_id = ?", (run,))
+    ledger.run(
+        "INSERT INTO sync_found (run_id, element, code, severity, number, first_id) "
+        "SELECT run_id, element, code, severity, count(*), min(id) FROM sync_error WHERE run_id = ? "
+        "GROUP BY 1, 2, 3, 4",
+        (run,),
+    )
 
 
 def change(ledger, run, idnumber, before="{}", after="{}", element="user", action="updated"):

@@ -27,8 +27,10 @@ def test_the_defaults_that_the_sample_shows_are_the_defaults():
 def test_every_example_of_the_sample_may_be_used():
     examples = re.findall(r"^#   (.*)", SAMPLE.read_text(), flags=re.MULTILINE)
     inner = re.split(r"^(?=\[)", "\n".join(examples), flags=re.MULTILINE)
+    of_the_page = [key for key in inner[0].splitlines() if key.startswith(("listen", "tls_"))]
+    assert parse("\n".join(["[web]", *of_the_page])).web.tls_key
     elsewhere = {"date_formats": "sites.acme.user", "file": "log"}
-    for key in inner[0].splitlines():
+    for key in set(inner[0].splitlines()) - set(of_the_page):
         table = elsewhere.get(key.partition(" ")[0], "sites.acme")
         parse(f"[{table}]\n{key}")
     site = parse("\n".join(inner[1:])).sites["acme"]
@@ -48,6 +50,7 @@ TABLES = {
     "`[log]`": ["[log]"],
     "`[mail]`": ["[mail]"],
     "`[metrics]`": ["[metrics]"],
+    "`[web]`": ["[web]"],
     "`[sites.NAME]`": ["[sites.acme]"],
     "`[sites.NAME.notify]`": ["[sites.acme.notify]"],
     "`[sites.NAME.org]`, `[sites.NAME.pos]`, `[sites.NAME.user]`": [
@@ -88,6 +91,7 @@ def test_every_documented_default_is_the_default():
         "`[daemon]`": [shown["daemon"]],
         "`[log]`": [shown["log"]],
         "`[mail]`": [shown["mail"]],
+        "`[web]`": [shown["web"]],
         "`[sites.NAME]`": [site],
         "`[sites.NAME.notify]`": [site["notify"]],
         "`[sites.NAME.org]`, `[sites.NAME.pos]`, `[sites.NAME.user]`": [site["user"], site["org"], site["pos"]],

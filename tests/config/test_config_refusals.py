@@ -24,7 +24,7 @@ def the_problem(text: str) -> tuple[int, str, str]:
     ("text", "line", "key", "message"),
     [
         ("\n[demon]\n", 2, "demon", 'unknown key; did you mean "daemon"?'),
-        ("[web]\n", 1, "web", "unknown key; the keys here are daemon, log, sites, mail, metrics"),
+        ("[pages]\n", 1, "pages", "unknown key; the keys here are daemon, log, sites, mail, metrics, web"),
         ("[daemon]\n\npoll = 2", 3, "daemon.poll", "unknown key; the keys here are data_dir, workers, runtime_dir"),
         ("[daemon]\nworker = 2", 2, "daemon.worker", 'unknown key; did you mean "workers"?'),
         ("[daemon]\nworkers = 0", 2, "daemon.workers", "must be a whole number from 1 to 64, without quotes"),

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may install
 
 INSTALLED = {
     "etc/systemd/system/lzsyncd.service": "systemd/lzsyncd.service",
+    "etc/systemd/system/lzsyncd-web.service": "systemd/lzsyncd-web.service",
     "etc/sysusers.d/lzsyncd.conf": "systemd/lzsyncd.sysusers",
     "etc/tmpfiles.d/lzsyncd.conf": "systemd/lzsyncd.tmpfiles",
     "etc/logrotate.d/lzsyncd": "systemd/lzsyncd.logrotate",
@@ -61,6 +62,7 @@ def test_what_is_shipped_is_installed_with_its_owners(root: Path, lzsyncd: Lzsyn
     accounts = Accounts(root)
     group = accounts.gid("lzsyncd")
     assert accounts.others_in("lzsyncd-in") == ["lzsyncd"]
+    assert accounts.others_in("lzsyncd-web") == ["lzsyncd"]
     there = files(root)
     assert there["srv/lzsyncd"] == (0, 0, 0o755)
     assert there["etc/lzsyncd"] == (0, group, 0o750)
@@ -77,7 +79,7 @@ def test_doing_it_again_does_nothing_and_taking_it_back_leaves_nothing(root: Pat
     code, _, err = lzsyncd("uninstall", "--root", root)
     assert (code, err) == (0, "")
     assert [name for name in files(root) if "lzsyncd" in name] == []
-    assert Accounts(root).uid("lzsyncd") is None
+    assert [Accounts(root).uid(name) for name in ("lzsyncd", "lzsyncd-web")] == [None, None]
     assert Accounts(root).gid("lzsyncd-in") is None
     assert lzsyncd("uninstall", "--root", root)[1] == "Nothing is left to do.\n"
 

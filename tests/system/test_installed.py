@@ -37,8 +37,9 @@ def test_installing_does_what_the_dry_run_shows_and_the_second_time_nothing(bare
 def test_systemd_finds_nothing_wrong_with_the_unit_and_little_exposed(installed):
     verified = installed.run("systemd-analyze", "verify", UNIT)
     assert (verified.stdout, verified.stderr) == ("", "")
-    installed.run("systemd-analyze", "security", f"--threshold={EXPOSURE}", "lzsyncd.service")
-    assert installed.show("lzsyncd.service", "NeedDaemonReload") == "no"
+    for unit in ("lzsyncd.service", "lzsyncd-web.service"):
+        installed.run("systemd-analyze", "security", f"--threshold={EXPOSURE}", unit)
+        assert installed.show(unit, "NeedDaemonReload") == "no"
     assert "lzsyncd-in" in installed.run("id", "-nG", "lzsyncd").stdout.split()
 
 

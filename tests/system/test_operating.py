@@ -18,6 +18,8 @@ OFFLINE = (
     "PIP_NO_COMPILE=1"  # takes longer than all the rest
 )
 
+PATIENCE = 300  # seconds: pip installs all the program depends on, perhaps on a busy machine
+
 
 def blocks(text: str) -> list[str]:
     return re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
@@ -64,7 +66,8 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def as_told(machine: Machine, block: str) -> str:
-    return str(machine.run("sh", "-ec", f"cd /opt/clone; {OFFLINE}\n{block}").stdout)
+    command = f"cd /opt/clone; {OFFLINE}\n{block}"
+    return str(machine.run("sh", "-ec", command, timeout=PATIENCE).stdout)
 
 
 @pytest.mark.parametrize("text", [PAGE, README[README.index("## A server") :]], ids=["operating", "README"])

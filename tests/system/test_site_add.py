@@ -25,8 +25,9 @@ FOLDERS = {
     "/acme/spool": "lzsyncd:lzsyncd 700",
     "/acme/archive": "lzsyncd:lzsyncd 700",
     "/acme/quarantine": "lzsyncd:lzsyncd 700",
-    "/acme/zone": "lzsyncd:lzsyncd 700",
-    "/acme/zone/zone.db": "lzsyncd:lzsyncd 600",
+    "/acme/page": "lzsyncd-web:lzsyncd-web 700",
+    "/acme/zone": "lzsyncd:lzsyncd-web 2770",
+    "/acme/zone/zone.db": "lzsyncd:lzsyncd-web 660",
 }
 
 

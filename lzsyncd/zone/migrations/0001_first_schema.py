@@ -172,6 +172,14 @@ CREATE TABLE sync_error (
     created_at {text} NOT NULL
 );
 CREATE INDEX sync_error_run ON sync_error (run_id, element, line);
+CREATE INDEX sync_error_page ON sync_error (run_id, id);
+CREATE INDEX sync_error_code ON sync_error (run_id, code, id);
+CREATE INDEX sync_error_cause ON sync_error (caused_by) WHERE caused_by IS NOT NULL;
+CREATE TABLE sync_found (
+    run_id {text} NOT NULL, element {text}, code {text} NOT NULL, severity {text} NOT NULL,
+    number INTEGER NOT NULL, first_id BIGINT NOT NULL
+);
+CREATE INDEX sync_found_run ON sync_found (run_id);
 CREATE TABLE sync_breach (
     id {id},
     run_id {text} NOT NULL,
@@ -208,7 +216,7 @@ CREATE TABLE sync_planned (
     line INTEGER
 );
 CREATE INDEX sync_planned_run ON sync_planned (run_id, element, idnumber);
-CREATE INDEX sync_change_run ON sync_change (run_id);
+CREATE INDEX sync_change_run ON sync_change (run_id, id);
 CREATE INDEX sync_change_record ON sync_change (element, idnumber);
 CREATE TABLE sync_member (
     run_id {text} NOT NULL,
@@ -302,31 +310,10 @@ CREATE TABLE sync_mail (
 CREATE INDEX sync_mail_waiting ON sync_mail (due_at) WHERE sent_at IS NULL AND given_up_at IS NULL;
 """
 
-NAMES = [
-    "lz_org",
-    "lz_pos",
-    "lz_user",
-    "lz_job",
-    "lz_audience",
-    "lz_audience_member",
-    "lz_assignment",
-    "sync_run",
-    "sync_count",
-    "sync_file",
-    "sync_error",
-    "sync_breach",
-    "sync_change",
-    "sync_planned",
-    "sync_member",
-    "sync_image",
-    "sync_made",
-    "sync_slot",
-    "sync_request",
-    "sync_mail",
-    "sync_fetch",
-    "sync_put",
-    "sync_visit",
-]
+ZONE = ("org", "pos", "user", "job", "audience", "audience_member", "assignment")
+RUNS = ("run", "count", "file", "error", "found", "breach", "change", "planned", "member", "image", "made")
+OTHERS = ("slot", "request", "mail", "fetch", "put", "visit")
+NAMES = [*(f"lz_{name}" for name in ZONE), *(f"sync_{name}" for name in RUNS + OTHERS)]
 
 
 def up(_migrator: Any, db: peewee.Database) -> None:

@@ -1,0 +1,42 @@
+"""`[web]`: where the admin page listens."""
+
+import re
+from typing import Any
+
+from lzsyncd.config.models import Web
+from lzsyncd.config.table import Table
+from lzsyncd.config.values import BadValueError, absolute_path, line_of_text
+
+LONGEST_SOCKET = 107 + len("unix:")  # bytes: unix(7)
+_HOST = re.compile(r"[0-9A-Za-z.-]+|\[[0-9A-Fa-f:.]+\]")
+
+
+def web(table: Table) -> Web:
+    """Passwords and people's data go over this connection: beyond this machine it is encrypted."""
+    listen = table.take("listen", listening, Web.listen)
+    certificate = table.take("tls_cert", absolute_path, None)
+    key = table.take("tls_key", absolute_path, None)
+    if bool(certificate) != bool(key):
+        table.complain("goes with tls_key, and that with tls_cert", "tls_cert" if certificate else "tls_key")
+    if not certificate and not local(listen):
+        table.complain(
+            "is beyond this machine: name tls_cert and tls_key, or listen on 127.0.0.1 behind a reverse proxy", "listen"
+        )
+    table.finish()
+    return Web(listen, certificate, key)
+
+
+def listening(value: Any) -> str:
+    """Where a server listens: `HOST:PORT`, or `unix:PATH`."""
+    text = line_of_text(value)
+    if text.startswith("unix:/") and len(text.encode()) <= LONGEST_SOCKET:
+        return text
+    host, _, port = text.rpartition(":")
+    if not _HOST.fullmatch(host) or not port.isascii() or not port.isdigit() or not 0 < int(port) < 1 << 16:
+        raise BadValueError('must be an address like "127.0.0.1:8470" or "[::1]:8470", or "unix:/PATH"')
+    return text
+
+
+def local(listen: str) -> bool:
+    """Whether only this machine can reach a server that listens there."""
+    return listen.startswith(("unix:", "127.", "[::1]:", "localhost:"))

@@ -1,0 +1,90 @@
+"""What all requests share: the configuration as it is now, the sites' databases, the throttle, the clock."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lzsyncd.config import Config, ConfigError, Site, load
+from lzsyncd.errors import TryAgain
+from lzsyncd.logs import logger
+from lzsyncd.web.throttle import Throttle
+from lzsyncd.zone.database import Database
+
+NOT_READY = "This site's database has no tables yet: the daemon makes them when it starts."
+
+
+def clock() -> datetime:
+    """The time, aware. The one place of the page that asks for it."""
+    return datetime.now(UTC)
+
+
+@dataclass
+class House:
+    """Everything that outlives a request.
+
+    Attributes:
+        path: the configuration's file.
+        current: what it said last.
+        clock: gives the time.
+        monotonic: gives seconds, for what is measured.
+        throttle: who has to wait.
+    """
+
+    path: Path
+    current: Config
+    clock: Callable[[], datetime] = clock
+    monotonic: Callable[[], float] = time.monotonic
+    throttle: Throttle = field(default_factory=Throttle)
+    _stamp: tuple[int, ...] = ()
+    _ready: set[str] = field(default_factory=set)
+
+    def config(self) -> Config:
+        """The configuration. A file that has changed is read again; one with mistakes in it changes nothing."""
+        try:
+            found = self.path.stat()
+            stamp = found.st_ino, found.st_size, found.st_mtime_ns
+        except OSError:
+            return self.current
+        if stamp != self._stamp:
+            self._stamp = stamp
+            try:
+                self.current = load(self.path)
+            except ConfigError:
+                logger().error("The page goes on with the configuration it had.", **{"event.action": "config_rejected"})
+        return self.current
+
+    @contextmanager
+    def ledger(self, site: Site) -> Iterator[Database]:
+        """A site's database, for reading.
+
+        Raises:
+            TryAgain: it is away, or has no tables yet.
+        """
+        with self._opened(site) as database:
+            database.run(database.dialect.read_only())
+            yield database
+
+    @contextmanager
+    def requests(self, site: Site) -> Iterator[Database]:
+        """A site's database, for writing down what somebody asks for.
+
+        Raises:
+            TryAgain: it is away, or has no tables yet.
+        """
+        with self._opened(site) as database:
+            yield database
+
+    @contextmanager
+    def _opened(self, site: Site) -> Iterator[Database]:
+        """Never makes a database or its tables: they are the daemon's."""
+        if site.database == "sqlite" and not (site.folder / "zone.db").exists():
+            raise TryAgain(NOT_READY)
+        with closing(Database(site)) as database:
+            if site.name not in self._ready:
+                if database.pending():
+                    raise TryAgain(NOT_READY)
+                self._ready.add(site.name)
+            yield database

@@ -1,0 +1,97 @@
+"""The overview: well or not in one glance, what is waited for, what comes next, the last runs as a chart."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from lzsyncd.cli.state import SiteState, state_of
+from lzsyncd.errors import TryAgain
+from lzsyncd.ledger.status import Status
+from lzsyncd.web.chart import chart
+from lzsyncd.web.questions.runs import RunLine, run_lines
+from lzsyncd.web.visit import Visit
+
+CHARTED = 24  # runs
+BUSY = (Status.CLAIMED, Status.CHECKING, Status.APPLYING)
+BAD = (Status.REJECTED, Status.FAILED, Status.INTERRUPTED)
+
+
+@dataclass(frozen=True)
+class Health:
+    """How a site is, in one glance.
+
+    Attributes:
+        tone: good, warn, bad or wait.
+        sign: the name of the sign.
+        title: a few words.
+        text: what to do next.
+    """
+
+    tone: str
+    sign: str
+    title: str
+    text: str
+
+
+def overview(visit: Visit) -> Response:
+    """The page."""
+    return visit.page("overview.html", here="overview", **_known(visit))
+
+
+def now(visit: Visit) -> Response:
+    """The part of it that changes by itself."""
+    return visit.page("now.html", **_known(visit))
+
+
+def _known(visit: Visit) -> dict[str, object]:
+    state = state_of(visit.house.config(), [visit.site])
+    (site,) = state.sites
+    lines: list[RunLine] = []
+    with suppress(TryAgain), visit.ledger() as database:  # a site that is new, or whose trouble is told already
+        if not site.trouble:
+            lines = run_lines(database, rows=CHARTED)
+    return {
+        "daemon": state.daemon,
+        "state": site,
+        "runs": lines[:5],
+        "health": health_of(site, lines, daemon=state.daemon),
+        "chart": chart(lines, visit.site.timezone),
+        "busy": site.working or any(line.status in BUSY for line in lines[:1]),
+    }
+
+
+def health_of(site: SiteState, lines: list[RunLine], *, daemon: bool) -> Health:
+    """The one thing to know first."""
+    if trouble := _trouble(site, daemon=daemon):
+        return trouble
+    last = next((line for line in lines if line.kind == "sync"), None)
+    if site.held:
+        return Health(
+            "warn", "hand", "A set waits for a decision", "Look at what it would change, and approve or discard it."
+        )
+    if last is None:
+        return Health(
+            "wait", "clock", "Nothing has come yet", "Upload the first files, or have them sent to the inbox."
+        )
+    if site.working or last.status in BUSY:
+        return Health("wait", "run", "A run is under way", "This page follows it.")
+    return _after(last)
+
+
+def _after(last: RunLine) -> Health:
+    if last.status in BAD:
+        return Health("bad", "cross", "The last set was not applied", last.message or "Its findings say what to mend.")
+    if last.rejected:
+        text = f"{last.rejected:,} records could not be taken. The error log says what to mend."
+        return Health("warn", "bang", "In step, but for some records", text)
+    return Health("good", "check", "All is well", "The site is in step with the last files.")
+
+
+def _trouble(site: SiteState, *, daemon: bool) -> Health | None:
+    if site.trouble:
+        return Health("bad", "cross", "Something is wrong", " ".join(site.trouble))
+    if not daemon:
+        text = "Files that arrive are not looked at. On the server: systemctl start lzsyncd."
+        return Health("bad", "cross", "The service does not run", text)
+    return None

@@ -1,0 +1,1 @@
+"""What the pages ask a site's database. Every list is asked for page by page (`slices.py`)."""

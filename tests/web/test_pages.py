@@ -1,0 +1,185 @@
+"""What the pages tell is what the tables say, on SQLite and PostgreSQL alike."""
+
+import csv
+import io
+
+import pytest
+from starlette.testclient import TestClient
+
+from lzsyncd.zone.database import opened
+
+from .conftest import FORMULA, PASSWORD, Page
+
+
+def text_of(client: TestClient, path: str, code: int = 200) -> str:
+    answer = client.get(f"/sites/acme/{path}")
+    assert answer.status_code == code, answer.text
+    return " ".join(answer.text.split())
+
+
+def run_of(page: Page) -> str:
+    with opened(page.site) as database:
+        return str(database.value("SELECT max(id) FROM sync_run"))
+
+
+def test_a_tour_of_the_pages_tells_what_the_tables_say(page: Page):
+    client, run = page.browser("vera"), run_of(page)
+    overview = text_of(client, "")
+    assert "The service does not run" in overview
+    assert run in overview
+    assert 'svg class="chart"' in overview
+    assert "Applied" in text_of(client, "now")
+    runs = text_of(client, "runs")
+    assert runs.count("Applied") >= 2
+    assert "No run is in this state" in text_of(client, "runs?status=held")
+    one = text_of(client, f"runs/{run}")
+    assert "user.email.invalid" in one
+    assert "What it changed" in one
+    assert text_of(client, "errors") == text_of(client, f"runs/{run}/findings")
+    people = text_of(client, "people")
+    assert "grace@acme.test" in people
+    person = text_of(client, "people/1")
+    assert "Jobs" in person
+    assert "user.csv:2" in person
+    assert "ACME Ltd" in text_of(client, "units")
+    assert "Staff" in text_of(client, "units/pos")
+    assert "This site has no audiences" in text_of(client, "audiences")
+    settings = text_of(client, "settings")
+    assert "Europe/London" in settings
+    assert "Who did what" not in settings
+    assert "signed in" in text_of(page.browser("ada"), "settings")
+
+
+def test_what_is_not_there_is_said_to_be_not_there(page: Page):
+    client = page.browser("vera")
+    for path in ("people/999", "people/x", "people/99999999999999999999", "units/org/99", "units/user", "runs/none"):
+        assert "There is nothing here" in text_of(client, path, 404)
+    for path in ("audiences/7", "nothing", "units/org/99/below?after=1", "runs/none/changes.csv"):
+        assert client.get(f"/sites/acme/{path}").status_code in (404, 200)
+
+
+def test_findings_are_grouped_filtered_and_searched(page: Page):
+    client, run = page.browser("vera"), run_of(page)
+    path = f"runs/{run}/findings"
+    everything = text_of(client, path)
+    assert "user.email.invalid" in everything
+    assert "user.org.unknown" in everything
+    one = text_of(client, f"{path}?code=user.email.invalid")
+    assert "calc" in one
+    assert "NOWHERE" not in one
+    assert "NOWHERE" in text_of(client, f"{path}?text=nowhere")
+    assert "NOWHERE" in text_of(client, f"{path}?text=4")
+    assert "NOWHERE" in text_of(client, f"{path}?severity=warning&element=user")
+    for query in ("text=no-such-thing", "element=org", "severity=fatal"):
+        assert "Nothing fits" in text_of(client, f"{path}?{query}")
+
+
+def test_what_follows_from_a_cause_is_shown_behind_it(page: Page):
+    org = page.folder / "export/org.csv"
+    lines = org.read_text(encoding="utf-8").splitlines()
+    head = lines[0].split(",")
+    lines.append(
+        ",".join({"idnumber": "LOST", "fullname": "Lost", "parentidnumber": "NOWHERE"}.get(n, "") for n in head)
+    )
+    lines.append(
+        ",".join({"idnumber": "BELOW", "fullname": "Below", "parentidnumber": "LOST"}.get(n, "") for n in head)
+    )
+    org.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    run = page.sync("export")
+    client = page.browser("vera")
+    text = text_of(client, f"runs/{run}/findings")
+    assert "1 more finding follows from this one" in text
+    assert "Follows from" not in text
+    assert "Follows from org.csv:" in text_of(client, f"runs/{run}/findings?text=BELOW")
+
+
+def test_changes_show_before_and_after(page: Page):
+    client, run = page.browser("vera"), run_of(page)
+    text = text_of(client, f"runs/{run}/changes")
+    assert "<del>" in text
+    assert "HYPERLINK" in text
+    assert "Nothing fits" in text_of(client, f"runs/{run}/changes?key=nobody")
+    assert "Nothing fits" in text_of(client, f"runs/{run}/changes?action=removed&element=org")
+
+
+def cells_of(client: TestClient, path: str) -> list[list[str]]:
+    answer = client.get(f"/sites/acme/{path}")
+    assert answer.headers["content-disposition"].startswith('attachment; filename="')
+    return list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"), newline="")))
+
+
+def test_downloads_hold_all_rows_and_no_formula(page: Page):
+    client, run = page.browser("vera"), run_of(page)
+    head, *rows = cells_of(client, f"runs/{run}/findings.csv")
+    codes = {row[head.index("code")] for row in rows}
+    assert {"user.email.invalid", "user.org.unknown"} <= codes
+    values = [row[head.index("value")] for row in rows]
+    assert "'=cmd|'/c calc'!A1" in values
+    _, *changed = cells_of(client, f"runs/{run}/changes.csv")
+    assert any(cell == f"'{FORMULA}" for row in changed for cell in row)
+    assert not [cell for row in rows + changed for cell in row if cell[:1] in {"=", "+", "-", "@", "\t", "\r"} and cell]
+    assert len(cells_of(client, f"runs/{run}/findings.csv?code=user.org.unknown")) == 2
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("text=lovelace", {"E1001"}),
+        ("text=E1001", {"E1001"}),
+        ("text=alan@acme.test", {"E1002"}),
+        ("state=active", {"E1000", "E1001", "E1002"}),
+        ("state=deleted", set()),
+        ("state=by-hand", set()),
+        ("state=nonsense", {"E1000", "E1001", "E1002"}),
+        ("field=site&field_value=North", {"E1001"}),
+        ("field=site'&field_value=x", {"E1000", "E1001", "E1002"}),
+        ("pos=1&state=active", {"E1000"}),
+    ],
+)
+def test_people_are_found_by(page: Page, query: str, found: set[str]):
+    with opened(page.site) as database:
+        database.run("UPDATE lz_user SET custom = ? WHERE idnumber = 'E1001'", ('{"site": "North"}',))
+        database.run("UPDATE lz_job SET pos_id = CASE user_id WHEN 1 THEN 1 ELSE NULL END")
+        names = dict(database.rows("SELECT idnumber, lastname FROM lz_user"))
+    text = text_of(page.browser("vera"), f"people?{query}")
+    assert {key for key in names if f"<td>{key}</td>" in text} == found
+
+
+def test_reports_and_units_open_branch_by_branch(page: Page):
+    client = page.browser("vera")
+    with opened(page.site) as database:
+        database.run("UPDATE lz_job SET manager_id = CASE user_id WHEN 1 THEN NULL ELSE user_id - 1 END")
+    person = text_of(client, "people/1")
+    assert "2, direct and indirect" in person
+    assert "Turing" not in text_of(client, "people/1/reports")
+    assert "Turing" in text_of(client, "people/2/reports")
+    root = text_of(client, "units/org/1")
+    assert "Below it" in root
+    below = text_of(client, "units/org/1/below")
+    assert "tree" in below
+    assert "Operations" in text_of(client, "units/org?text=OPS")
+    assert "Nothing has that name" in text_of(client, "units/org?text=nowhere")
+
+
+def test_a_configuration_that_changes_is_read_again_and_one_with_mistakes_is_not_taken(page: Page):
+    client, path = page.browser("vera"), page.folder / "lzsyncd.toml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("Europe/London", "Asia/Tokyo"), encoding="utf-8")
+    assert "Asia/Tokyo" in text_of(client, "settings")
+    path.write_text("this is no TOML", encoding="utf-8")
+    assert "Asia/Tokyo" in text_of(client, "settings")
+    path.unlink()
+    assert "Asia/Tokyo" in text_of(client, "settings")
+
+
+def test_a_site_without_a_database_says_so(page: Page):
+    client = page.browser()
+    assert "Overview" in page.sign_in(client, "gus", PASSWORD, "globex").text
+    answer = client.get("/sites/globex/runs")
+    assert (answer.status_code, "no tables yet" in answer.text) == (503, True)
+    assert not (page.folder / "data/globex/zone.db").exists()
+
+
+def test_the_page_can_not_write_what_it_only_reads(page: Page):
+    with page.house.ledger(page.site) as database, pytest.raises(Exception, match=r"read-?only"):
+        database.run("UPDATE lz_user SET city = 'x'")
