@@ -138,6 +138,7 @@ class Daemon:
     def _publish(self) -> None:
         """What `lzsyncd status` and `systemctl status` show, where it changed."""
         self._has_news, self._published_at = False, monotonic()
+        self._gauges.write(news=True)
         report, line = self.health.report(), f"{self._config_note}{self.health.status()}"
         if (report, line) != self._published:
             self._published = report, line

@@ -16,17 +16,17 @@ EVERY = 30.0  # seconds
 
 
 class Gauges:
-    """Writes the file, as often as somebody may look."""
+    """Writes the file: after anything new, and as often as somebody may look."""
 
     def __init__(self, daemon: "Daemon") -> None:
         self._daemon = daemon
         self._due_at = 0.0
         self._trouble = ""
 
-    def write(self) -> None:
+    def write(self, *, news: bool = False) -> None:
         """Write it where it is asked for, and due; what is in the way is told once, and hinders nothing else."""
         path = self._daemon.config.metrics.textfile
-        if path is None or monotonic() < self._due_at:
+        if path is None or not (news or monotonic() >= self._due_at):
             return
         self._due_at = monotonic() + EVERY
         trouble = write_textfile(path, exposition(samples(self._daemon)))

@@ -5,6 +5,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
+from email import message_from_string
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from lzsyncd.logs import KEYS
 from tests.laws.company import DAY_ONE
+from tests.report.letterbox import papers
 from tests.system.booted import Machine
 from tests.system.installation import LZSYNCD, booted_with
 from tests.system.premises import CONFIG, SRV, add_site, owner
@@ -25,6 +27,8 @@ MANY = 120_000
 """People whose first sync takes seconds: time enough to break in."""
 
 ON_ARRIVAL = 'settle = "1s"\napply = "on-arrival"\n'
+MAILSERVER = Path(__file__).with_name("mailserver.py")
+BROKEN_RECORD = {**DAY_ONE, "user.csv": DAY_ONE["user.csv"].replace(b"dee@", b"dee@@")}
 BROKEN = "this is no TOML\n"
 
 
@@ -239,6 +243,55 @@ def test_everything_works_inside_the_sandbox_and_every_line_of_the_log_is_one_of
         assert not re.search(r"\b(ann|bob|Lee|London|Acme)\b", json.dumps(event))
     by_others = {event["process.pid"] for event in running.events("run_finished")}
     assert by_others.isdisjoint({running.pid})
+
+
+MAIL = """
+[mail]
+host = "127.0.0.1"
+security = "tls"
+port = 465
+from = "lzsyncd@acme.test"
+username = "lzsyncd"
+password = {credential = "mail"}
+[metrics]
+textfile = "/var/lib/exporter/lzsyncd.prom"
+[sites.acme.notify]
+to = ["it@acme.test"]
+"""
+ALLOWED = """RestartSec=100ms
+LoadCredential=mail:/etc/lzsyncd/credentials/mail
+Environment=SSL_CERT_FILE=/etc/lzsyncd/authority.pem
+ReadWritePaths=/var/lib/exporter"""
+
+
+def test_mails_and_numbers_get_out_of_the_sandbox(service, tmp_path):
+    """Encrypted, with the password from a credential that is out of the service's sight but for that."""
+    machine, made = service.machine, papers(tmp_path)
+    machine.run("install", "-d", "-g", "lzsyncd", "-m", "2775", "/var/lib/exporter")
+    machine.run("install", "-d", "-m", "0700", "/etc/lzsyncd/credentials")
+    machine.write("/etc/lzsyncd/credentials/mail", "a secret", mode=0o400)
+    machine.write("/etc/lzsyncd/authority.pem", made.authority.read_bytes())
+    for source, target in ((made.certificate, "/opt/server.pem"), (made.key, "/opt/server.key")):
+        machine.write(target, source.read_bytes())
+    machine.write("/opt/mailserver.py", MAILSERVER.read_bytes())
+    words = ("/opt/mailserver.py", "/opt/server.pem", "/opt/server.key", "lzsyncd", "a secret", "/opt/mails")
+    machine.run("systemd-run", "--quiet", "--unit=mailserver", "/usr/bin/python3", *words)
+    try:
+        service.drop_in(ALLOWED)
+        service.configure(machine.read("/opt/acme.toml") + MAIL)
+        service.systemctl("start")
+        for name, data in BROKEN_RECORD.items():
+            service.put(name, data)
+        service.wait_for_event("mail_sent")
+    finally:
+        machine.run("systemctl", "stop", "mailserver", check=False)
+    (message,) = [message_from_string(machine.read("/opt/mails"))]
+    assert message["To"] == "it@acme.test"
+    assert "1 of 10 records rejected" in message["Subject"]
+    assert [part.get_filename() for part in message.walk() if part.get_filename()] == ["rejected-user.csv"]
+    found = '\nlzsyncd_last_run_findings{site="acme",code="user.email.invalid"} 1\n'
+    wait(lambda: found in machine.read("/var/lib/exporter/lzsyncd.prom"), service.events)
+    assert owner(machine, "/var/lib/exporter/lzsyncd.prom").endswith(" 644")
 
 
 def test_a_file_that_somebody_still_writes_is_waited_for(running):
