@@ -9,7 +9,7 @@ import pytest
 from lzsyncd.errors import DiskFull
 from lzsyncd.feed.elements import Element
 from lzsyncd.report.letter import SHORT
-from lzsyncd.sync import run
+from lzsyncd.sync import reporting, run
 from tests.laws.company import BROKEN, DAY_ONE, DAY_TWO, PEOPLE
 from tests.laws.ground import csv_of
 from tests.report.conftest import IT, Office
@@ -175,7 +175,7 @@ def test_a_mail_is_committed_with_its_run_or_not_at_all(office: Office) -> None:
             office.arrive(BROKEN)
     assert office.about() == []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run, "after_commit", _killed)
+        patch.setattr(reporting, "after_commit", _killed)
         with pytest.raises(Killed):
             office.work()
     assert office.about() == ["rejected"]
