@@ -10,7 +10,7 @@ from lzsyncd.checks.values import fold
 from lzsyncd.feed.elements import Column, Element, Home, Kind
 from lzsyncd.feed.newcomers import is_raw
 from lzsyncd.feed.stage import Staged, cell, watched_columns
-from lzsyncd.sync.picture import Picture, accepted, document, given
+from lzsyncd.sync.picture import Picture, accepted, document, given, new_id
 
 BLOCK = 10_000
 CLAIM = "line INTEGER PRIMARY KEY, record INTEGER, copy INTEGER, idnumber TEXT, id BIGINT"
@@ -45,6 +45,8 @@ def _duplicate_keys(picture: Picture, staged: Staged) -> None:
 
 
 def _unmanaged_keys(picture: Picture, staged: Staged) -> None:
+    if staged.alone:
+        return
     picture.database.run(
         told(staged, "key.unmanaged", 1, column="idnumber", value="m.idnumber")
         + f"FROM match_{staged.element} m WHERE m.sid IS NOT NULL AND NOT m.managed"
@@ -56,8 +58,31 @@ def _claim(picture: Picture, staged: Staged, column: Column) -> None:
     e, database = staged.element, picture.database
     name = f"claim_{e}_{column.name}"
     picture.table(name, f"{CLAIM}, value TEXT, cell TEXT")
+    suspects = f"SELECT value FROM suspect_{e} WHERE column_name = '{column.name}'"
+    if staged.alone and not database.value(f"{suspects} LIMIT 1"):
+        return
     if column.kind is Kind.EMAIL:
         _fold_addresses(picture, staged)
+    claims = _among_themselves(staged, column, suspects) if staged.alone else _beside_others(picture, staged, column)
+    database.run(f"INSERT INTO {name} {claims}")
+    database.run(f"CREATE INDEX {name}_value ON {name} (value)")
+    database.run(f"CREATE INDEX {name}_id ON {name} (id)")
+
+
+def _among_themselves(staged: Staged, column: Column, suspects: str) -> str:
+    """SQL: claims where nobody stands: only the few that reading suspects can meet another record."""
+    e = staged.element
+    come, _, joins = _compared(column, f"s.{cell(column)}", "NULL")
+    return (
+        f"SELECT s.line, s.record, s.copy, s.c_idnumber, {new_id(staged)}, {come}, s.{cell(column)} "
+        f"FROM stage_{e} s{joins} WHERE {come} IN ({suspects}) AND {given(staged, column)} AND s.goes = 0 "
+        f"AND {accepted(e, 's')}"
+    )
+
+
+def _beside_others(picture: Picture, staged: Staged, column: Column) -> str:
+    """SQL: claims where somebody stands."""
+    e = staged.element
     standing = _held(picture, column, "u")
     text = standing
     if staged.column(column.name):
@@ -67,18 +92,12 @@ def _claim(picture: Picture, staged: Staged, column: Column) -> None:
     comes = f"{come} IS DISTINCT FROM {stood}"
     if e is Element.USER:
         comes = f"(u.deleted OR {comes})"
-    suspicious = ""
-    if staged.wide and not database.value(f"SELECT 1 FROM lz_{e} LIMIT 1"):
-        suspicious = f" AND q.value IN (SELECT value FROM suspect_{e} WHERE column_name = '{column.name}')"
-    database.run(
-        f"INSERT INTO {name} SELECT q.line, q.record, q.copy, q.idnumber, q.id, q.value, q.cell FROM ("
+    return (
+        f"SELECT q.line, q.record, q.copy, q.idnumber, q.id, q.value, q.cell FROM ("
         f"SELECT m.line, m.record, m.copy, m.idnumber, m.id, {come} AS value, {text} AS cell "
         f"FROM match_{e} m JOIN stage_{e} s ON s.line = m.line LEFT JOIN lz_{e} u ON u.id = m.sid{joins} "
-        f"WHERE NOT m.goes AND {accepted(e)} AND (u.id IS NULL OR {comes})) q "
-        f"WHERE q.value <> ''{suspicious}"
+        f"WHERE NOT m.goes AND {accepted(e)} AND (u.id IS NULL OR {comes})) q WHERE q.value <> ''"
     )
-    database.run(f"CREATE INDEX {name}_value ON {name} (value)")
-    database.run(f"CREATE INDEX {name}_id ON {name} (id)")
 
 
 def _tell_duplicates(picture: Picture, staged: Staged, column: Column) -> None:
@@ -112,6 +131,9 @@ def _tell_taken(picture: Picture, staged: Staged, column: Column, number: int) -
             f"EXISTS (SELECT 1 FROM match_{e} r JOIN out_{e} x ON x.line = r.line "
             f"WHERE r.id = h.id AND x.round = {number - 1})"
         )
+    picture.table("holder", "line INTEGER, id BIGINT")
+    if not database.run(f"INSERT INTO holder {_holders(picture, column, e, claim)}"):
+        return
     detail = "'the record ' || coalesce(q.holder, 'made by hand')"
     if column.home is not Home.CUSTOM:
         detail = "coalesce(q.holder, 'somebody entered by hand')"
@@ -127,7 +149,7 @@ def _tell_taken(picture: Picture, staged: Staged, column: Column, number: int) -
             record="q",
         )
         + f"FROM (SELECT k.line, k.record, k.idnumber, k.cell, min(h.idnumber) AS holder, "
-        f"coalesce(min(x.root), '') AS root FROM ({_holders(picture, column, e, claim)}) w "
+        f"coalesce(min(x.root), '') AS root FROM holder w "
         f"CROSS JOIN {claim} k CROSS JOIN lz_{e} h "
         f"LEFT JOIN match_{e} r ON r.id = h.id LEFT JOIN out_{e} x ON x.line = r.line AND x.round > 0 "
         f"WHERE k.line = w.line AND h.id = w.id "
@@ -176,7 +198,10 @@ def _compared(column: Column, text: str, standing: str) -> tuple[str, str, str]:
         return text, standing, ""
     if column.kind is not Kind.EMAIL:
         return f"lower({text})", f"lower({standing})", ""
-    joins = f" LEFT JOIN folded ft ON ft.value = {text} LEFT JOIN folded fs ON fs.value = {standing}"
+    joins = f" LEFT JOIN folded ft ON ft.value = {text}"
+    if standing == "NULL":
+        return f"coalesce(ft.fold, lower({text}))", standing, joins
+    joins += f" LEFT JOIN folded fs ON fs.value = {standing}"
     return f"coalesce(ft.fold, lower({text}))", f"coalesce(fs.fold, lower({standing}))", joins
 
 

@@ -35,6 +35,8 @@ MANAGERS = Links(
 def check(picture: Picture, number: int) -> None:
     """The people of one round."""
     staged = picture.staged[Element.USER]
+    if number == 1:
+        _find_doubtful(picture)
     for name in LINKS:
         column = staged.column(name)
         if column is not None:
@@ -47,6 +49,16 @@ def check(picture: Picture, number: int) -> None:
 
 def _severity(staged: Staged, code: str) -> Severity:
     return Severity.ERROR if staged.config.unknown_reference == "reject" else severity_of(code)
+
+
+def _find_doubtful(picture: Picture) -> None:
+    """Fill `doubtful` with all records one of whose links may name nobody or themselves: one look for many checks."""
+    picture.table("doubtful", "line INTEGER PRIMARY KEY")
+    nobody = " OR ".join(f"m.{link} = -1" for link in LINKS.values())
+    picture.database.run(
+        "INSERT INTO doubtful SELECT m.line FROM match_user m "
+        f"WHERE {nobody} OR m.manager = m.id OR m.appraiser = m.id OR m.copy > 0"
+    )
 
 
 def _stands(column: str) -> str:
@@ -90,7 +102,8 @@ def _check_link(picture: Picture, staged: Staged, column: Column, number: int) -
 def _tell(picture: Picture, staged: Staged, column: Column, code: str, number: int, condition: str) -> None:
     picture.database.run(
         told(staged, code, number, column=column.name, value=f"s.{cell(column)}", severity=_severity(staged, code))
-        + f"FROM match_user m JOIN stage_user s ON s.line = m.line WHERE {condition} AND {accepted(Element.USER)}"
+        + "FROM doubtful d JOIN match_user m ON m.line = d.line JOIN stage_user s ON s.line = m.line "
+        f"WHERE {condition} AND {accepted(Element.USER)}"
     )
 
 
@@ -164,7 +177,7 @@ def warn_of_inactive_managers(picture: Picture) -> None:
         return
     database = picture.database
     picture.table("inactive", "id BIGINT PRIMARY KEY")
-    database.run(f"INSERT INTO inactive {_inactive(staged)}")
+    database.run(f"INSERT INTO inactive {_inactive()}")
     if not database.value("SELECT 1 FROM inactive LIMIT 1"):
         return
     code, value = "user.manager.inactive", "s.c_manageridnumber"
@@ -190,16 +203,11 @@ def warn_of_inactive_managers(picture: Picture) -> None:
         )
 
 
-def _inactive(staged: Staged) -> str:
+def _inactive() -> str:
     """SQL: ids of people who are deleted or suspended in the next state."""
     accepted_record = f"SELECT 1 FROM match_user m WHERE m.id = u.id AND NOT m.goes AND {accepted(Element.USER)}"
-    mine = "SELECT m.id FROM match_user m JOIN stage_user s ON s.line = m.line LEFT JOIN lz_user u ON u.id = m.sid"
-    suspended = "coalesce(u.suspended AND NOT u.suspended_by_feed, FALSE)"
-    if column := staged.column("suspended"):
-        says = given(staged, column, standing="m.sid IS NOT NULL AND NOT m.returns")
-        suspended = f"CASE WHEN {says} THEN s.{cell(column)} = '1' ELSE {suspended} END"
     return (
         f"SELECT u.id FROM lz_user u WHERE (u.deleted OR u.suspended) AND NOT EXISTS ({accepted_record}) UNION "
         "SELECT id FROM going_user UNION "
-        f"{mine} WHERE NOT m.goes AND {accepted(Element.USER)} AND {suspended}"
+        f"SELECT m.id FROM match_user m WHERE m.suspended AND NOT m.goes AND {accepted(Element.USER)}"
     )

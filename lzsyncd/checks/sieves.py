@@ -81,6 +81,7 @@ class MemoSieve(dict[str, str]):
     def __init__(self, cell: CellCheck) -> None:
         super().__init__()
         self._judge = cell.judge
+        self._normal: set[str] = set()
 
     def __missing__(self, text: str) -> str:
         verdict = self._judge(text.strip())
@@ -88,10 +89,15 @@ class MemoSieve(dict[str, str]):
         if len(text) <= SHORT:
             if len(self) >= MEMO:
                 self.clear()
+                self._normal.clear()
             self[text] = normal
+            if normal == text:
+                self._normal.add(text)
         return normal
 
     def sift(self, texts: list[str]) -> tuple[list[str], list[int]]:
+        if self._normal.issuperset(texts):
+            return texts, []
         normal = list(map(self.__getitem__, texts))
         odd = [at for at, text in enumerate(normal) if text == DROPPED] if DROPPED in normal else []
         return normal, odd

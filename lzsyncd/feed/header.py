@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from lzsyncd.checks.catalogue import Finding, shorten
 from lzsyncd.config import ElementConfig
-from lzsyncd.feed.elements import MENDED_MARK, OWN_PREFIX, Column, Element, Kind
+from lzsyncd.feed.elements import MENDED_MARK, OWN_PREFIX, Column, Element, Home, Kind
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class Header:
 
     Attributes:
         names: the header's cells as they came, trimmed.
-        columns: the known columns whose cells are read, in the file's order.
+        columns: the known columns whose cells are read, in the file's order, custom fields last.
         positions: where each of them stands in a row.
         mended: the file is a reject file that comes back.
         findings: missing, repeated, unknown and refused columns.
@@ -56,6 +56,7 @@ def read_header(element: Element, names: Sequence[str], config: ElementConfig) -
             findings.append(Finding("file.column.unknown", element, 1, column=shorten(names[position])))
     findings += _refused(element, columns) + _missing(element, taken, config, known, mended=MENDED_MARK in folded)
     read = [(c, p) for c, p in zip(columns, positions, strict=True) if c.kind not in (Kind.IGNORED, Kind.REFUSED)]
+    read.sort(key=lambda pair: pair[0].home is Home.CUSTOM)
     return Header(
         tuple(names),
         tuple(column for column, _ in read),

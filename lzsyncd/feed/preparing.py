@@ -5,7 +5,7 @@ done in a process of its own, beside the database (see `feed/apart.py`).
 """
 
 import marshal
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import compress, repeat
 from pathlib import Path
@@ -18,10 +18,11 @@ from lzsyncd.feed.elements import Column
 from lzsyncd.feed.formulas import rearm
 from lzsyncd.feed.newcomers import Newcomers, told
 from lzsyncd.feed.suspects import Suspects
-from lzsyncd.zone.dialect import PACKERS, UNIT_SEPARATOR, Columns, Packed
+from lzsyncd.zone.dialect import UNIT_SEPARATOR
 from lzsyncd.zone.digest import NO_SUMS, sums_of
+from lzsyncd.zone.packing import PACKERS, Columns, Packed
 
-BATCHES_PER_CHUNK = 16  # of some 400 records: about a mebibyte of text
+BATCHES_PER_CHUNK = 8  # of some 400 records: about half a mebibyte of text
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ class Recipe:
         mended: it is a reject file that came back: cells were disarmed against spreadsheets.
         wide: stage every cell in a column of its own, else all joined.
         watched: names of the columns of which repeated values are noted.
-        newcomers: (wide) how records are told that are new, as all of them are.
+        newcomers: how records are told that are new, and what their `custom` is.
+        history: (wide) what every row of their history begins with: run, element, action, file.
         dialect: whose database the chunks are packed for.
     """
 
@@ -58,6 +60,7 @@ class Recipe:
     wide: bool
     watched: tuple[str, ...]
     newcomers: Newcomers
+    history: tuple[str, ...]
     dialect: str
 
 
@@ -74,6 +77,8 @@ class Chunk(NamedTuple):
         sparse: (wide) names of the columns in which a record has no value.
         sums: (wide) of the hashes of what is told of the records, but for those that go.
         packed: the rows of the staging table, as the dialect packs them.
+        told: (wide) how many rows of history there are.
+        history: (wide) the rows of history.
     """
 
     records: int
@@ -85,6 +90,8 @@ class Chunk(NamedTuple):
     sparse: list[str]
     sums: tuple[int, int]
     packed: list[Packed]
+    told: int
+    history: list[Packed]
 
     def to_bytes(self) -> bytes:
         """For the way between processes."""
@@ -137,6 +144,8 @@ class _Preparer:
         self._sparse: dict[str, None] = {}
         self._sums = NO_SUMS
         self._packed: list[Packed] = []
+        self._told = 0
+        self._history: list[Packed] = []
 
     def chunk(self) -> Chunk:
         """What was taken since the last one."""
@@ -150,6 +159,8 @@ class _Preparer:
             list(self._sparse),
             (self._sums.first, self._sums.second),
             self._packed,
+            self._told,
+            self._history,
         )
         self._start()
         return chunk
@@ -182,22 +193,26 @@ class _Preparer:
         marks = goes or ["0"] * len(places)
         if self.recipe.wide:
             self._sparse |= {name: None for name, column in by_name.items() if "" in column or DROPPED in column}
-            return [places, order, order, marks, *by_name.values(), *self._newcomers(marks, by_name)]
+            self._tell(marks, places, by_name)
+            customs = self.recipe.newcomers.customs(by_name, len(places))
+            return [places, order, order, marks, *by_name.values(), customs]
         if self._as_it_stands and checked.as_written and not checked.findings and batch.texts:
             fields = self._joined_lines(batch)
         else:
             fields = [*map(UNIT_SEPARATOR.join, zip(marks, *by_name.values(), strict=True))]
-        return [places, order, by_name["idnumber"], fields]
+        return [places, order, by_name["idnumber"], self.recipe.newcomers.customs(by_name, len(places)), fields]
 
-    def _newcomers(self, marks: list[str], by_name: dict[str, list[str]]) -> tuple[list[str], list[str]]:
-        recipe, number = self.recipe, len(marks)
-        created = recipe.newcomers.history(by_name, number)
-        keys: Iterable[str] = by_name["idnumber"]
-        stay: Iterable[str] = created
+    def _tell(self, marks: list[str], lines: list[str], by_name: dict[str, list[str]]) -> None:
+        """The rows of history of those who do not go, as if all were accepted and their links held."""
+        recipe, keys = self.recipe, by_name["idnumber"]
+        objects = recipe.newcomers.history(by_name, len(marks))
         if "1" in marks:
-            keys, stay = (compress(texts, map("0".__eq__, marks)) for texts in (keys, stay))
-        self._sums = self._sums.plus(sums_of(told(recipe.rules.element, keys, stay)))
-        return created, recipe.newcomers.customs(by_name, number)
+            stays = [mark == "0" for mark in marks]
+            keys, objects, lines = ([*compress(texts, stays)] for texts in (keys, objects, lines))
+        self._sums = self._sums.plus(sums_of(told(recipe.rules.element, keys, objects)))
+        self._told += len(keys)
+        heads = ([text] * len(keys) for text in recipe.history)
+        self._history.append(self._packer([*heads, keys, objects, lines]))
 
     def _joined_lines(self, batch: Batch) -> list[str]:
         """`0` for a record that does not go, and its cells: the lines with another delimiter."""
@@ -227,7 +242,7 @@ class _Preparer:
 
     def _suspect(self, columns: dict[str, list[str]]) -> None:
         for name, seen in self._suspects.items():
-            values: Iterable[str] = map(fold, columns[name]) if name == "email" else columns[name]
+            values = [*map(fold, columns[name])] if name == "email" else columns[name]
             self._seen_again += zip(repeat(name), seen.again(values))
 
     def _spoil(self, spoiled: Sequence[Spoiled]) -> None:

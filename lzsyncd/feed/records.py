@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from lzsyncd.feed.cells import damaged_at, has_bad_byte, lines_are_trimmed, readable, rows_are_trimmed
 
+_MARK = "\x1c"  # stands between lines that are split together; a line that has it is damaged
+
 
 class Spoiled(NamedTuple):
     """A record that could not be read properly.
@@ -97,9 +99,8 @@ class Gathering:
             line: the physical line number of the first.
         """
         delimiter = self._delimiter
-        # one split for all takes half the time of one for each
-        if self._columns > 1 and self._all_good(text.count(delimiter) + 1 for text in texts):
-            self._cells += delimiter.join(texts).split(delimiter)
+        if cells := self._split_all(texts):
+            self._cells += cells
             self._texts += texts
             self._lines += range(line, line + len(texts))
             return
@@ -107,6 +108,17 @@ class Gathering:
             cells = text.split(delimiter)
             if len(cells) > 1 or (cells[0] and not cells[0].isspace()):
                 self._add(cells, at, text)
+
+    def _split_all(self, texts: list[str]) -> list[str]:
+        """The cells of lines all of which have the right number; none else. One split takes half the time of many."""
+        delimiter, width = self._delimiter, self._columns
+        if self.careful or width < 2:  # noqa: PLR2004 - of one cell, a blank line is no record
+            return []
+        cells = f"{delimiter}{_MARK}{delimiter}".join(texts).split(delimiter)
+        if len(cells) != len(texts) * (width + 1) - 1 or cells[width :: width + 1].count(_MARK) != len(texts) - 1:
+            return []
+        del cells[width :: width + 1]
+        return cells
 
     def _all_good(self, widths: Iterable[int]) -> bool:
         return not self.careful and set(widths) == {self._columns}

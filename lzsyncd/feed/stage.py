@@ -40,7 +40,9 @@ class Staged:
         sparse: (wide) names of the columns in which a record has no value; in the others each has one.
         newcomers: how new records of the file are told.
         first_id: the id before those that new records get, in the order of `seq`; known once they are matched.
-        sums: (wide) of the hashes of what is told of its records as new ones.
+        alone: nobody stands whom its records could name; known once they are matched.
+        told: (wide) how many of its records were told as new ones: all but those that go.
+        sums: (wide) of the hashes of what was told.
         records: records read, the spoiled ones included.
         spoiled: records that could not be staged (all have a finding).
         unreadable: records whose key could not be read (law 3).
@@ -58,6 +60,8 @@ class Staged:
     sparse: set[str] = field(default_factory=set)
     newcomers: Newcomers = NOTHING_TOLD
     first_id: int = 0
+    alone: bool = False
+    told: int = 0
     sums: Sums = NO_SUMS
     records: int = 0
     spoiled: int = 0
@@ -100,9 +104,14 @@ def cell(column: Column) -> str:
     return f"c_{column.name}"
 
 
+HISTORY = ("run_id", "element", "action", "file", "idnumber", "after", "line")
+"""The columns of `sync_change` that are filled for new records while a file is read."""
+
+
 def stage_columns(staged: Staged) -> list[str]:
     """The columns of `stage_ELEMENT` that reading fills, in its order."""
-    return ["line", "record", "seq", "goes", *(cell(column) for column in staged.columns), "created", "custom"]
+    told = ["custom"] if staged.wide else ["custom", "created"]
+    return ["line", "record", "seq", "goes", *(cell(column) for column in staged.columns), *told]
 
 
 @dataclass
@@ -115,6 +124,7 @@ class Stager:
     config: ElementConfig
     findings: FindingStore
     progress: Progress
+    run_id: str
     staged: Staged = field(init=False)
 
     def __post_init__(self) -> None:
@@ -185,6 +195,7 @@ class Stager:
             wide=self.staged.wide,
             watched=tuple(column.name for column in self._suspicious(header)),
             newcomers=self.staged.newcomers,
+            history=(self.run_id, str(self.element), "created", self.staged.name),
             dialect=self.database.dialect.name,
         )
 
@@ -209,9 +220,11 @@ class Stager:
         findings.notes(f"suspect_{e}", chunk.suspects)
         findings.flush()
         if staged.wide:
+            staged.told += chunk.told
             self.database.load_packed(f"stage_{e}", stage_columns(staged), chunk.packed)
+            self.database.load_packed("sync_change", HISTORY, chunk.history)
         else:
-            self.database.load_packed(f"seen_{e}", ["line", "record", "idnumber", "fields"], chunk.packed)
+            self.database.load_packed(f"seen_{e}", ["line", "record", "idnumber", "custom", "fields"], chunk.packed)
         self._loaded()
         self.progress.read(e, staged.records)
 
@@ -233,11 +246,11 @@ class Stager:
     def _create_tables(self) -> None:
         e = self.element
         cells = "".join(f", {cell(column)} TEXT" for column in self.staged.columns or COLUMNS[e][:1])
-        line = "line INTEGER PRIMARY KEY" if self.database.dialect.name == "sqlite" else "line INTEGER"
+        line = self.database.dialect.line
         own = f"{line}, record INTEGER, seq INTEGER, copy INTEGER DEFAULT 0, goes INTEGER"
         for name, columns in (
-            (f"stage_{e}", f"{own}{cells}, created TEXT, custom TEXT"),
-            (f"seen_{e}", f"{line}, record INTEGER, idnumber TEXT, fields TEXT"),
+            (f"stage_{e}", f"{own}{cells}, custom TEXT, created TEXT"),
+            (f"seen_{e}", f"{line}, record INTEGER, idnumber TEXT, custom TEXT, fields TEXT"),
             (f"suspect_{e}", "column_name TEXT, value TEXT"),
             (f"present_{e}", "line INTEGER, record INTEGER, idnumber TEXT"),
         ):

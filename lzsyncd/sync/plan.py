@@ -9,8 +9,9 @@ from dataclasses import dataclass, fields
 from lzsyncd.errors import BooksDoNotBalance
 from lzsyncd.feed.elements import COLUMNS, Element, Home
 from lzsyncd.feed.stage import Staged
+from lzsyncd.sync.created import write_created
 from lzsyncd.sync.fields import Field, changed_object, fields_of
-from lzsyncd.sync.picture import Picture, accepted, job_join, link_joins, new_records, standing_text
+from lzsyncd.sync.picture import Picture, job_join, link_joins, standing_text
 from lzsyncd.zone.digest import NO_SUMS, Sums
 
 
@@ -69,8 +70,7 @@ def make_plan(picture: Picture, run_id: str) -> Plan:
     """
     for e in Element:
         _find_changed(picture, picture.staged[e])
-    with picture.database.indexes_last("sync_change", sum(staged.records for staged in picture.staged.values())):
-        written = {e: _write_history(picture, picture.staged[e], run_id) for e in Element}
+    written = {e: _write_history(picture, picture.staged[e], run_id) for e in Element}
     counts = {e: _count(picture, staged, written[e]) for e, staged in picture.staged.items() if staged.present}
     return Plan(counts, _sums(picture, written, run_id).digest())
 
@@ -80,20 +80,16 @@ def _sums(picture: Picture, written: dict[Element, "Written"], run_id: str) -> S
     wide = [staged for staged in picture.staged.values() if staged.wide and staged.usable]
     sums = NO_SUMS
     for staged in wide:
-        e = staged.element
-        rejected = f"SELECT '{e} ' || s.c_idnumber || ' created ' || s.created FROM stage_{e} s WHERE s.goes = 0"
-        sums = sums.plus(staged.sums).minus(_sums_of(picture, f"{rejected} AND NOT {accepted(e, 's')}"))
+        sums = sums.plus(staged.sums)
     made = ", ".join(f"'{staged.element}'" for staged in wide) or "''"
     if not any(some.other_than(new=e in made) for e, some in written.items()):
         return sums
     # the day on which the jobs of deleted people end moves with the date alone: it is not part of the digest
     after = "CASE WHEN action = 'removed' AND after LIKE '{\"deleted\":true%' THEN 'deleted' ELSE after END"
     changes = f"SELECT element || ' ' || idnumber || ' ' || action || ' ' || {after} FROM sync_change WHERE run_id = ?"
-    return sums.plus(_sums_of(picture, f"{changes} AND NOT (action = 'created' AND element IN ({made}))", (run_id,)))
-
-
-def _sums_of(picture: Picture, query: str, parameters: tuple[str, ...] = ()) -> Sums:
-    return picture.database.sums(query, parameters)
+    return sums.plus(
+        picture.database.sums(f"{changes} AND NOT (action = 'created' AND element IN ({made}))", (run_id,))
+    )
 
 
 def returns(element: Element, staged_fields: list[Field]) -> str:
@@ -141,9 +137,7 @@ def _write_history(picture: Picture, staged: Staged, run_id: str) -> Written:
     insert = "INSERT INTO sync_change (run_id, element, idnumber, action, before, after, file, line) "
     head = f"SELECT '{run_id}', '{e}', "
     where = f"'{staged.name}', m.line"
-    created = picture.database.run(
-        f"{insert}{head}s.c_idnumber, 'created', '{{}}', s.created, '{staged.name}', s.line {new_records(staged)}"
-    )
+    created = write_created(picture, staged, run_id)
     changed = picture.database.run(
         f"{insert}{head}m.idnumber, c.action, {changed_object(all_fields, 'before')}, "
         f"{changed_object(all_fields, 'after')}, {where} FROM {standing_join(staged)} "

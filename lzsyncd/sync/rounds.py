@@ -9,13 +9,7 @@ from collections.abc import Callable
 
 from lzsyncd.checks import hierarchy, keys, people
 from lzsyncd.feed.elements import Element
-from lzsyncd.feed.newcomers import told
-from lzsyncd.feed.stage import Staged, cell
 from lzsyncd.sync.picture import UNITS, Picture
-from lzsyncd.zone.dialect import Row
-from lzsyncd.zone.digest import sums_of
-
-BLOCK = 2_000  # records told anew at a time
 
 _DROPPABLE = {  # finding -> the link it drops
     "user.org.unknown": "orgidnumber",
@@ -68,10 +62,11 @@ def _start(picture: Picture) -> None:
             database.run(
                 f"INSERT INTO out_{e} SELECT line, 0, '' FROM match_{e} WHERE NOT goes AND (sid IS NULL OR returns)"
             )
-        database.run(
-            f"INSERT INTO gone_{e} SELECT m.id, 'unknown', 0, '' FROM match_{e} m WHERE m.sid IS NULL "
-            f"AND (m.goes OR EXISTS (SELECT 1 FROM out_{e} x WHERE x.line = m.line))"
-        )
+        if not picture.staged[e].config.create or picture.staged[e].has_deleted:
+            database.run(
+                f"INSERT INTO gone_{e} SELECT m.id, 'unknown', 0, '' FROM match_{e} m WHERE m.sid IS NULL "
+                f"AND (m.goes OR EXISTS (SELECT 1 FROM out_{e} x WHERE x.line = m.line))"
+            )
     for e in UNITS:
         database.run(f"INSERT INTO gone_{e} SELECT id, 'removed', 0, '' FROM going_{e}")
         database.run(
@@ -147,44 +142,6 @@ def _leave_only_accepted(picture: Picture) -> None:
     people.unstage_dropped_dates(picture)
     for e in Element:
         database.run(f"DELETE FROM match_{e} WHERE line IN (SELECT line FROM out_{e})")
-    _tell_anew(picture)
-
-
-def _tell_anew(picture: Picture) -> None:
-    """What was told of new people while they were read takes their links to hold: told again without those dropped."""
-    database, staged = picture.database, picture.staged[Element.USER]
-    if not database.value("SELECT 1 FROM dropped_user LIMIT 1"):
-        return
-    picture.table("remade", "line INTEGER PRIMARY KEY, created TEXT")
-    cells = ", ".join(f"s.{cell(column)}" for column in staged.columns)
-    after = 0
-    while rows := database.rows(
-        f"SELECT s.line, s.created, {cells} FROM stage_user s JOIN match_user m ON m.line = s.line "
-        f"WHERE m.sid IS NULL AND NOT m.goes AND s.line > ? AND s.line IN (SELECT line FROM dropped_user) "
-        f"ORDER BY s.line LIMIT {BLOCK}",
-        (after,),
-    ):
-        database.load("remade", ("line", "created"), _told_anew(picture, staged, rows))
-        after = rows[-1][0]
-    if after:
-        database.run("UPDATE stage_user SET created = r.created FROM remade r WHERE r.line = stage_user.line")
-
-
-def _told_anew(picture: Picture, staged: Staged, rows: list[Row]) -> list[tuple[str, str]]:
-    lines, before, *columns = (list(column) for column in zip(*rows, strict=True))
-    cells = {column.name: texts for column, texts in zip(staged.columns, columns, strict=True)}
-    at = {line: place for place, line in enumerate(lines)}
-    for line, name in picture.database.rows(
-        "SELECT line, column_name FROM dropped_user WHERE line BETWEEN ? AND ?", (lines[0], lines[-1])
-    ):
-        if line in at:
-            cells[name][at[line]] = ""
-    after = staged.newcomers.history(cells, len(lines))
-    keys = cells["idnumber"]
-    if staged.wide:
-        taken_back = sums_of(told(staged.element, keys, before))
-        staged.sums = staged.sums.minus(taken_back).plus(sums_of(told(staged.element, keys, after)))
-    return [(str(line), text) for line, text in zip(lines, after, strict=True)]
 
 
 def _unlink(picture: Picture, name: str, link: str) -> None:

@@ -19,7 +19,7 @@ from lzsyncd.feed.stage import Staged, Stager
 from lzsyncd.intake.claim import CLAIMED, Order
 from lzsyncd.intake.confirm import confirmed, not_as_counted
 from lzsyncd.intake.sets import FileSet, look
-from lzsyncd.intake.spool import Taken, packing, set_hash, take, take_claimed
+from lzsyncd.intake.spool import Taken, is_large, packing, set_hash, take, take_claimed
 from lzsyncd.ledger import planned, runs
 from lzsyncd.ledger.runs import iso
 from lzsyncd.ledger.status import Status
@@ -39,10 +39,8 @@ from lzsyncd.sync.preview import Preview, preview
 from lzsyncd.sync.reporting import report
 from lzsyncd.sync.rounds import settle
 from lzsyncd.sync.superseded import end_superseded
-from lzsyncd.zone.database import Database, fault, opened
+from lzsyncd.zone.database import MANY, Database, fault, opened
 from lzsyncd.zone.images import Images
-
-LARGE = 8 * 1024 * 1024  # bytes of a set from which a first load is worth its own way of writing
 
 
 def clock() -> datetime:
@@ -163,8 +161,7 @@ class Run:
             runs.move(database, self.run_id, Status.CHECKING)
             kept = options.apply and not options.dry_run
             whole = [file.path for file in taken if file.finding is None and kept]
-            large = sum(file.size for file in taken) >= LARGE
-            with packing(whole), database.filled() if large else nullcontext(), database.transaction():
+            with packing(whole), database.filled() if is_large(taken) else nullcontext(), database.transaction():
                 result = self._in_transaction(file_set, taken)
         except Exception as error:
             self._fail(error)
@@ -178,17 +175,12 @@ class Run:
         return iso(self.options.clock())
 
     def _in_transaction(self, file_set: FileSet, taken: list[Taken]) -> Result:
-        picture = self._read(taken)
-        missing = self._missing(file_set, picture)
-        plan, guarding = None, Guarding(picture, self.site.guard)
-        if not self.findings.fatal():
-            self.options.progress.stage("check")
-            match(picture)
-            find_going(picture)
-            settle(picture, guarding.withhold_removals)
-            self.options.progress.stage("plan")
-            plan = make_plan(picture, self.run_id)
-            guarding.judge(plan)
+        # the history of a first load is written from reading on
+        with self.database.indexes_last("sync_change", MANY if is_large(taken) else 0):
+            picture = self._read(taken)
+            missing = self._missing(file_set, picture)
+            guarding = Guarding(picture, self.site.guard)
+            plan = None if self.findings.fatal() else self._plan(picture, guarding)
         hold = self._hold(plan, taken, missing, guarding)
         status = self._decide(plan, held=hold is not None)
         if status in (Status.APPLIED, Status.UNCHANGED):
@@ -197,17 +189,27 @@ class Run:
             apply(picture, images)
             images.write()
         shown = None
-        if plan is not None and status not in (Status.APPLIED, Status.UNCHANGED):
+        if status not in (Status.APPLIED, Status.UNCHANGED):
             shown = self._put_by(picture, plan, keep=status is Status.HELD)
         guarding.write(self.run_id)
         return replace(self._record(status, picture, plan, taken, hold), preview=shown)
 
-    def _put_by(self, picture: Picture, plan: Plan, *, keep: bool) -> Preview | None:
+    def _put_by(self, picture: Picture, plan: Plan | None, *, keep: bool) -> Preview | None:
         """What is not applied is not history; a dry run shows some of it."""
         limit = self.options.shown
-        shown = None if limit is None else preview(picture, plan, self.site.guard, self.run_id, limit)
+        shown = None if limit is None or plan is None else preview(picture, plan, self.site.guard, self.run_id, limit)
         planned.put_by(self.database, self.run_id, keep=keep)
         return shown
+
+    def _plan(self, picture: Picture, guarding: Guarding) -> Plan:
+        self.options.progress.stage("check")
+        match(picture)
+        find_going(picture)
+        settle(picture, guarding.withhold_removals)
+        self.options.progress.stage("plan")
+        plan = make_plan(picture, self.run_id)
+        guarding.judge(plan)
+        return plan
 
     def _read(self, taken: list[Taken]) -> Picture:
         """Every file into staging; the files that can't be read into findings."""
@@ -228,7 +230,9 @@ class Run:
         return self.options.only is None or e in self.options.only
 
     def _stage(self, e: Element, file: Taken | None) -> Staged:
-        stager = Stager(self.database, self.site, e, self.site.element(e), self.findings, self.options.progress)
+        stager = Stager(
+            self.database, self.site, e, self.site.element(e), self.findings, self.options.progress, self.run_id
+        )
         if file is None:
             return stager.absent()
         if file.finding is not None:

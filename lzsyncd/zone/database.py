@@ -22,9 +22,10 @@ from lzsyncd.errors import (
     writing,
 )
 from lzsyncd.zone.brake import Brake
-from lzsyncd.zone.dialect import Dialect, Packed, PostgreSQL, Row, SQLite
+from lzsyncd.zone.dialect import Dialect, PostgreSQL, Row, SQLite
 from lzsyncd.zone.digest import Sums
 from lzsyncd.zone.lockfile import hold_file
+from lzsyncd.zone.packing import Packed
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 HISTORY_TABLE = "lzsyncd_migration"
@@ -43,6 +44,8 @@ RUN_SETTINGS = (
     "SET LOCAL work_mem = '128MB'",
     "SET LOCAL maintenance_work_mem = '256MB'",
     "SET LOCAL jit = off",
+    # a resync finds the few who change by index; the default thinks of disks that turn, and would scan everybody
+    "SET LOCAL random_page_cost = 1.1",
     "SET LOCAL parallel_setup_cost = 0",
     "SET LOCAL parallel_tuple_cost = 0",
     "SET LOCAL synchronous_commit = on",

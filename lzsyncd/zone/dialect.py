@@ -10,10 +10,9 @@ from itertools import chain
 from typing import Any, Protocol
 
 from lzsyncd.zone.digest import NO_SUMS, Sums, sums_of
+from lzsyncd.zone.packing import Packed, copy_blocks, rows_of
 
 Row = tuple[Any, ...]
-Columns = list[list[str]]  # of one length
-Packed = tuple[int, str] | bytes  # rows on their way into a staging table
 
 BATCH = 2_000  # rows fetched at a time; a few hundred KiB
 
@@ -29,6 +28,8 @@ class Dialect(Protocol):
     name: str
     staging_is_private: bool
     """Staging tables are seen by their connection alone, and gone with it."""
+    line: str
+    """How a large staging table declares its line. SQLite's row id costs nothing, an index on PostgreSQL comes last."""
     compares_by_the_way: bool
     """Comparing a file piece by piece while it is loaded takes no longer than all at once."""
 
@@ -57,13 +58,16 @@ class Dialect(Protocol):
         """Write many rows of text and integers into a staging table."""
 
     def load_packed(self, connection: Any, table: str, columns: Sequence[str], packed: Sequence[Packed]) -> None:
-        """Write rows that this dialect's packer (`PACKERS`) has prepared, perhaps in another process."""
+        """Write rows that the dialect's packer (`zone/packing.py`) has prepared, perhaps in another process."""
 
     def stream(self, connection: Any, query: str, parameters: Sequence[Any]) -> Iterator[Row]:
         """The rows of a query without holding them all. Nothing else may run on the connection meanwhile."""
 
     def joined(self, expressions: Sequence[str]) -> str:
         """One text of all expressions, NULL as '', with `UNIT_SEPARATOR` between them."""
+
+    def begins(self, text: str, start: str) -> str:
+        """Whether a text begins with another."""
 
     def member(self, document: str, name: str, *, raw: bool) -> str:
         """A member of the JSON object `custom` as text: a string's characters, or with `raw` its JSON text."""
@@ -104,6 +108,7 @@ class SQLite:
 
     name = "sqlite"
     staging_is_private = True
+    line = "line INTEGER PRIMARY KEY"
     compares_by_the_way = True
 
     def begin(self) -> str:
@@ -146,6 +151,9 @@ class SQLite:
             some = expressions[start : start + MAX_ARGUMENTS]
             parts.append(f"printf('{UNIT_SEPARATOR.join(['%s'] * len(some))}', {', '.join(some)})")
         return f" || '{UNIT_SEPARATOR}' || ".join(parts)
+
+    def begins(self, text: str, start: str) -> str:
+        return f"(instr({text}, {start}) = 1)"
 
     def member(self, document: str, name: str, *, raw: bool) -> str:
         return f"({document} {'->' if raw else '->>'} '{name}')"
@@ -191,6 +199,7 @@ class PostgreSQL:
 
     name = "postgresql"
     staging_is_private = False
+    line = "line INTEGER"
     compares_by_the_way = False
 
     def begin(self) -> str:
@@ -221,7 +230,7 @@ class PostgreSQL:
 
     def load(self, connection: Any, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
-            for block in _copy_blocks(rows):
+            for block in copy_blocks(rows):
                 copy.write(block)
 
     def load_packed(self, connection: Any, table: str, columns: Sequence[str], packed: Sequence[Packed]) -> None:
@@ -241,6 +250,9 @@ class PostgreSQL:
             + f" || '{UNIT_SEPARATOR}' || ".join(f"coalesce(({e})::text, '')" for e in expressions)
             + ') COLLATE "C"'
         )
+
+    def begins(self, text: str, start: str) -> str:
+        return f"starts_with({text}, {start})"
 
     def member(self, document: str, name: str, *, raw: bool) -> str:
         """After a merge jsonb has a space between the members of a list; options have no comma, so it is only there."""
@@ -293,54 +305,3 @@ class PostgreSQL:
             parameters,
         )
         return Sums(*map(int, found.fetchone()))
-
-
-def _copy_blocks(rows: Iterable[Sequence[Any]]) -> Iterator[bytes]:
-    block: list[str] = []
-    for row in rows:
-        try:
-            block.append(_CELL.join(row))
-        except TypeError:  # numbers, None
-            block.append(_CELL.join(_NULL if value is None else str(value) for value in row))
-        if len(block) >= BATCH:
-            yield _copy_text(block)
-            block = []
-    if block:
-        yield _copy_text(block)
-
-
-def _copy_text(block: list[str]) -> bytes:
-    """COPY's text format: what it gives a meaning to is escaped once per block, not per cell."""
-    text = _LINE.join(block)
-    for plain, escaped in (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r")):
-        if plain in text:
-            text = text.replace(plain, escaped)
-    for mark, meaning in ((_LINE, "\n"), (_CELL, "\t"), (_NULL, "\\N")):
-        text = text.replace(mark, meaning)
-    return (text + "\n").encode()
-
-
-# stand-ins while a block is put together; cells with control characters are refused (`record.control`)
-_LINE, _CELL, _NULL = "\x1c", "\x1d", "\x1b"
-
-
-def _as_text(columns: Columns) -> Packed:
-    """Column by column in one text: it is sent and taken apart in half the time of its cells."""
-    return len(columns[0]), _CELL.join(chain.from_iterable(columns))
-
-
-def rows_of(packed: Any) -> Iterable[Sequence[str]]:
-    """The rows of such a text."""
-    rows, text = packed
-    if not rows:
-        return ()
-    cells = text.split(_CELL)
-    return zip(*(cells[at : at + rows] for at in range(0, len(cells), rows)), strict=True)
-
-
-def _as_copy_text(columns: Columns) -> Packed:
-    rows = [*map(_CELL.join, zip(*columns, strict=True))]
-    return _copy_text(rows) if rows else b""
-
-
-PACKERS: dict[str, Callable[[Columns], Packed]] = {"sqlite": _as_text, "postgresql": _as_copy_text}

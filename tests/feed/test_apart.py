@@ -15,7 +15,7 @@ from lzsyncd.feed.csvfile import FileRejected
 from lzsyncd.feed.elements import COLUMNS, Element
 from lzsyncd.feed.newcomers import newcomers
 from lzsyncd.feed.preparing import Chunk, Recipe, prepare
-from lzsyncd.zone.dialect import rows_of
+from lzsyncd.zone.packing import rows_of
 
 NAMES = ("idnumber", "username", "firstname", "lastname", "email", "city", "suspended", "deleted")
 COLUMNS_BY_NAME = {column.name: column for column in COLUMNS[Element.USER]}
@@ -38,6 +38,7 @@ def recipe(path: Path, names: tuple[str, ...] = NAMES[:-1], *, wide: bool = True
         wide=wide,
         watched=("idnumber", "email"),
         newcomers=newcomers(columns, ElementConfig(), rules),
+        history=("R", "user", "created", "user.csv"),
         dialect=dialect,
     )
 
@@ -87,7 +88,7 @@ def test_a_small_file_is_read_here(path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def joined(recipe_: Recipe) -> list[str]:
-    return [row[3] for chunk in prepare(recipe_) for packed in chunk.packed for row in rows_of(packed)]
+    return [row[4] for chunk in prepare(recipe_) for packed in chunk.packed for row in rows_of(packed)]
 
 
 def test_lines_in_normal_form_are_joined_as_cells_are(tmp_path: Path) -> None:

@@ -397,7 +397,7 @@ def test_the_disk_is_full_in_a_large_first_load(
             disk.fill()
         change(database, mode)
 
-    monkeypatch.setattr("lzsyncd.sync.run.LARGE", 0)
+    monkeypatch.setattr("lzsyncd.intake.spool.LARGE", 0)
     monkeypatch.setattr(Database, "_set_journal", fill_and_change)
     with pytest.raises(Unfinished if journal == "wal" else DiskFull, match="The disk is full"):
         sync_folder(place.site, folder, Options())
