@@ -7,7 +7,7 @@ is held, or is tried again, and is about the same elements, stays behind it.
 
 import json
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -170,8 +170,9 @@ class Arrivals:
         return self._done(run, lambda: run.go_on(order))
 
     def discard(self, run_id: str) -> None:
-        """Give a held set up."""
-        self.claim_held(run_id)
+        """Give a held set up; what is left of it is kept."""
+        with suppress(Usage):
+            self.claim_held(run_id)
         self._end(run_id, Status.DISCARDED)
 
     # -- one set

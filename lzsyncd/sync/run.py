@@ -93,8 +93,8 @@ def sync_folder(site: Site, folder: Path, options: Options) -> list[Result]:
         for number, file_set in enumerate(sets):
             run_id = first if not number else runs.new_run_id(options.clock())
             results.append(Run(database, site, run_id, options).sync(file_set))
-        for _ in end_superseded(database, site):
-            pass  # a set that waited, or was held, has a newer one
+        if not options.dry_run:
+            list(end_superseded(database, site))  # what waited, or was held, has a newer one
         return results
 
 

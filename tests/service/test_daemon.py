@@ -200,6 +200,22 @@ def test_sigusr1_looks_now(small):
     small.wait_for(small.statuses)
 
 
+def test_what_a_person_decides_is_carried_out_at_once(small):
+    """The daemon looks into ledgers once a minute; whoever asks for something rings for it."""
+    site = small.site("acme", 'incomplete = "hold"\nset_window = "0s"')
+    small.configure()
+    small.start("daemon.LEDGER_EVERY = 100_000")
+    deliver(site, {"user.csv": USER})
+    small.wait_for(lambda: small.events("set_held"))
+    (held,) = small.events("set_held")
+    command = [sys.executable, "-m", "lzsyncd", "--config", str(small.config), "approve", held["run.id"], "--json"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, timeout=LONGEST, check=False)
+    assert (done.returncode, json.loads(done.stdout)["status"]) == (10, "applied"), done.stderr
+    (asked,) = small.events("request_done")
+    assert (asked["run.id"], asked["exit_code"]) == (held["run.id"], 10)
+    assert small.statuses() == ["applied"]
+
+
 def test_an_inbox_that_is_replaced_is_watched_again_after_one_rescan(small):
     site = small.site("acme")
     small.configure()

@@ -1,5 +1,6 @@
 """What a person decides on a held set: apply it after all, or give it up; each once, whatever is killed meanwhile."""
 
+import shutil
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -99,6 +100,25 @@ def test_files_that_changed_meanwhile_were_not_approved(desk: Desk, held: str) -
     desk.work()
     (done,) = ask(desk.site, "SELECT * FROM sync_request WHERE id = ?", number)
     assert (done["exit_code"], desk.status(held), desk.people()) == (2, "superseded", {})
+
+
+@ON_SQLITE
+def test_a_set_of_which_nothing_is_left_can_be_discarded_only(desk: Desk) -> None:
+    desk.site = replace(desk.site, incomplete="hold")
+    run = by_hand(desk, PEOPLE_ONLY)
+    shutil.rmtree(desk.site.folder / "spool" / run)
+    done = decide(desk, Kind.APPROVE, run)
+    assert (done["exit_code"], done["message"]) == (2, f"Nothing is left of the set of run {run}.")
+    assert decide(desk, Kind.DISCARD, run)["exit_code"] == 0
+    assert desk.status(run) == "discarded"
+
+
+@ON_SQLITE
+def test_a_dry_run_ends_no_hold(desk: Desk) -> None:
+    desk.site = replace(desk.site, incomplete="hold")
+    old = by_hand(desk, PEOPLE_ONLY)
+    sync_at(desk.clock(), desk.site, DAY_ONE, dry_run=True)
+    assert desk.status(old) == "held"
 
 
 @ON_SQLITE
