@@ -1,8 +1,10 @@
-"""Law 8: no value of a file reaches a log, the screen, a traceback, or the run's own message, however the run ends.
+"""Law 8: no value of a file reaches a log, the screen, a traceback, a mail, a metric, or what a run is said to be.
 
 Every cell holds a canary, the broken ones, too. The findings may sing of it; nothing else may.
 """
 
+import csv
+import io
 import json
 import logging
 import os
@@ -15,12 +17,18 @@ from typing import Any, NamedTuple
 
 import pytest
 import structlog
+from hypothesis import event, given
+from hypothesis import strategies as st
 
 from lzsyncd import __main__ as program
+from lzsyncd.config import load
 from lzsyncd.feed.elements import Column, Element, Kind
 from lzsyncd.sync import apply, reporting, run
+from tests.conftest import copies_of
 from tests.laws.full import FULL, above, file_of, stored_columns
-from tests.laws.ground import Ground, ask, look, tell
+from tests.laws.ground import Ground, ask, look, moderate, tell
+from tests.report.letterbox import HOST, Letterbox, served
+from tests.service.test_daemon import Company
 
 REPOSITORY = Path(__file__).parents[2]
 SECRETS = ("canary", "kanarie", "1987-06-05", "87654.321")
@@ -106,21 +114,18 @@ def _log_as_before() -> Iterator[None]:
 class Aviary:
     """A site that is synced with canaries, by the command."""
 
-    def __init__(self, ground: Ground, capsys: pytest.CaptureFixture[str], incomplete: str = "hold") -> None:
+    def __init__(self, ground: Ground, capsys: pytest.CaptureFixture[str], box: Letterbox) -> None:
+        self.box = box
         self.site = ground.fresh(FULL)
         self.capsys = capsys
         self.folder = self.site.folder.parent
         self.folder.mkdir(exist_ok=True)
         text = (
             f'[daemon]\ndata_dir = "{self.folder}"\n[log]\nlevel = "debug"\n'
-            f'[sites.acme]\ndatabase = "{self.site.database}"\nincomplete = "{incomplete}"\n'
+            f'{mail_to(box)}[sites.acme]\ndatabase = "{self.site.database}"\n'
         )
-        for e in Element:
-            for name, custom in FULL.policy(e).customfields.items():
-                text += f'[sites.acme.{e}.customfields.{name}]\ntype = "{custom.type}"\n'
-                text += f"options = {json.dumps(custom.options)}\n" if custom.options else ""
         self.config = self.folder / "lzsyncd.toml"
-        self.config.write_text(text, encoding="utf-8")
+        self.config.write_text(text + tables(), encoding="utf-8")
 
     def deliver(self, files: dict[str, bytes]) -> Path:
         folder = self.folder / f"in{len(list(self.folder.iterdir()))}"
@@ -136,14 +141,41 @@ class Aviary:
 
     @property
     def told_of_the_run(self) -> str:
-        """Everything that the ledger says of the last run itself."""
+        """Everything that the ledger and mails say of the last run itself."""
         rows = ask(self.site, "SELECT * FROM sync_run ORDER BY created_at DESC, id DESC LIMIT 1")
-        return json.dumps(rows, default=str).lower()
+        return json.dumps(rows, default=str).lower() + mailed(self.box)
+
+
+def mail_to(box: Letterbox) -> str:
+    return f'[mail]\nhost = "{HOST}"\nport = {box.port}\nsecurity = "none"\nfrom = "lzsyncd@acme.test"\n'
+
+
+def tables() -> str:
+    """Who is told, and the custom fields."""
+    text = '[sites.acme.notify]\nto = ["it@acme.test"]\non = ["error", "warning", "held", "recovered", "success"]\n'
+    for e in Element:
+        for name, custom in FULL.policy(e).customfields.items():
+            text += f'[sites.acme.{e}.customfields.{name}]\ntype = "{custom.type}"\n'
+            text += f"options = {json.dumps(custom.options)}\n" if custom.options else ""
+    return text
+
+
+def mailed(box: Letterbox) -> str:
+    """All that mails say, but for the files that come with them."""
+    heads = [str(message.items()) for message in box.taken]
+    texts = [box.text(number, kind) for number in range(len(box.taken)) for kind in ("plain", "html")]
+    return "\n".join(heads + texts).lower()
 
 
 @pytest.fixture
-def aviary(ground: Ground, capsys: pytest.CaptureFixture[str]) -> Aviary:
-    return Aviary(ground, capsys)
+def box() -> Iterator[Letterbox]:
+    with served(Letterbox()) as server:
+        yield server
+
+
+@pytest.fixture
+def aviary(ground: Ground, capsys: pytest.CaptureFixture[str], box: Letterbox) -> Aviary:
+    return Aviary(ground, capsys, box)
 
 
 SILENCE = Path(os.devnull)
@@ -164,6 +196,7 @@ def test_however_a_run_ends_it_names_no_value(aviary: Aviary, request: pytest.Fi
                 assert json.loads(ended.out)["status"]
                 for line in ended.err.splitlines():
                     json.loads(line)
+    assert len(aviary.box.taken) > 3, "otherwise nothing was proved of mails"
     told = server_log.read_bytes()[size:].decode().lower()
     assert not [word for word in SECRETS if word in told]
 
@@ -263,6 +296,100 @@ def test_a_terminal_shows_no_value_either(aviary: Aviary) -> None:
         ended = Ended(0, read_all(ours), "")
         assert (child.wait(), ended.secrets) == (code, []), ended.out
         assert ended.out
+
+
+SONGS = (
+    *(
+        "canary",
+        'Canary, "kanarie"',
+        "kanarie@leak.example",
+        "canary\n1987-06-05",
+        "=canary()",
+        "87654.321",
+        "canary%s{}",
+    ),
+    *(
+        "canary\x00",
+        "canary" * 200,
+        "canary;kanarie\tcanary",
+        "\N{GRINNING FACE}canary",
+        "x-canary",
+        "1987-06-05T04:03",
+    ),
+)
+PLAIN = ("", "1", "0", "K1", "K2", "U1", "GB", "one")
+CELLS = st.sampled_from(SONGS) | st.sampled_from(PLAIN)
+DAMAGE = (
+    b"",
+    b"",
+    b"",
+    b'canary,"canary\n',
+    b"canary\xff,canary\n",
+    b"kanarie,,,,,,,,,,,,,\n",
+    b'ca"nary,"kanarie" canary\n',
+)
+
+
+@st.composite
+def songs(draw: st.DrawFn, site: Any) -> dict[str, bytes]:
+    """A set of which any cell and any name of a column may sing, good or broken."""
+    files = {}
+    for e in Element:
+        required = [column.name for column in site.element(e).columns(e) if column.required]
+        known = sorted({column.name for column in site.element(e).columns(e)} - set(required))
+        names = [*required, *draw(st.lists(st.sampled_from(known), unique=True, max_size=12))]
+        names += draw(st.lists(st.sampled_from(SONGS), unique=True, max_size=1))
+        rows = draw(st.lists(st.lists(CELLS, min_size=len(names), max_size=len(names)), min_size=1, max_size=5))
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([names, *rows])
+        files[e.file_name] = text.getvalue().encode() + draw(st.sampled_from(DAMAGE))
+    return files
+
+
+@moderate
+@given(data=st.data())
+def test_whatever_sings_in_a_set_nobody_hears_it(aviary: Aviary, data: st.DataObject) -> None:
+    files = data.draw(songs(aviary.site))
+    for more in ((), ("--dry-run", "--json")):
+        ended = aviary.sync(files, *more)
+        event(f"exit code {ended.code}")
+        assert ended.code in (0, 10, 20, 30)
+        assert ended.secrets == []
+        assert not [word for word in SECRETS if word in aviary.told_of_the_run]
+
+
+FASTER = "from lzsyncd.service import gauges; gauges.EVERY = 0.1"
+
+
+def test_the_daemon_its_status_and_its_numbers_name_no_value(
+    tmp_path: Path, migrated_sqlite: Path, box: Letterbox
+) -> None:
+    """All that is told while canaries come by the inbox, are found fault with, and make a database fail."""
+    company = Company(tmp_path, copies_of(migrated_sqlite))
+    site = company.site("acme", tables())
+    numbers, log = tmp_path / "lzsyncd.prom", tmp_path / "lzsyncd.jsonl"
+    company.configure(f'{mail_to(box)}[metrics]\ntextfile = "{numbers}"\n[log]\nlevel = "debug"\nfile = "{log}"')
+    company.start(FASTER)
+    heard = []
+    try:
+        every = sets(load(company.config).sites["acme"])
+        for number, end in enumerate(("success", "findings", "header"), 1):
+            for name, content in every[end][1].items():
+                (site.inbox / name).write_bytes(content)
+            company.wait_for(lambda wanted=number: len(company.statuses()) == wanted)
+        tell(site, DATABASE_ERRORS["sqlite"]["findings"])
+        for name, content in every["damage"][1].items():
+            (site.inbox / name).write_bytes(content)
+        company.wait_for(lambda: "failed" in str(company.asked()["sites"][0]["last_run"]))
+        company.wait_for(lambda: 'status="failed"' in numbers.read_text())
+        company.wait_for(lambda: len(box.taken) >= 4)
+        heard = [json.dumps(company.asked()), (tmp_path / "run" / "status.json").read_text()]
+        assert company.end() == 0
+    finally:
+        company.kill()
+    heard += [numbers.read_text(), log.read_text(), company.log.read_text(), mailed(box)]
+    assert [word for word in SECRETS for text in heard if word in text.lower()] == []
+    assert len(log.read_text().splitlines()) > 15
 
 
 def read_all(terminal: int) -> str:
