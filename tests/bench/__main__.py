@@ -1,4 +1,7 @@
-"""Measure first load, unchanged and 1 % changed, each right beside its floor, and print one table."""
+"""Measure first load, unchanged and 1 % changed, each right beside its floor, and print one table.
+
+With --undo also how long it takes to take the last and the first of them back.
+"""
 
 import argparse
 import shutil
@@ -13,7 +16,7 @@ from pathlib import Path
 from lzsyncd.demo.company import Summary, write_company
 from tests.bench.databases import BENCHES, Bench
 from tests.bench.memory import Memory
-from tests.bench.programs import ProgramFailed, Run, make_site, run_floor, run_sync
+from tests.bench.programs import ProgramFailed, Run, make_site, run_floor, run_sync, run_undo
 
 CHANGE = 0.01
 COLUMNS = (
@@ -34,6 +37,9 @@ class Work:
 
 # 1 % changed is held against the floor of unchanged: the same staging, the same join
 WORKS = (Work("first load", 0, "first"), Work("unchanged", 0, "unchanged"), Work("1 % changed", 1, "unchanged"))
+
+UNDOS = (Work("undo of 1 % changed", 1, ""), Work("undo of the first load", 0, ""))
+TAKEN_BACK = ("created", "updated", "revived", "removed")
 
 
 @dataclass
@@ -68,7 +74,7 @@ class Line:
 
     def cells(self, rows: int) -> list[str]:
         """The measured cells: medians of seconds, the most of memory."""
-        floor = statistics.median(run.seconds for run in self.floors)
+        floor = statistics.median(run.seconds for run in self.floors) if self.floors else 0.0
         server = f"{max(memory.pss for memory in self.servers):.0f}" if self.servers else "-"
         if not self.syncs:
             return ["-", f"{floor:.2f}", "-", "-", "-", "-", server]
@@ -76,8 +82,8 @@ class Line:
         pss, rss = (max(run.memory[kind] for run in self.syncs) for kind in (0, 1))
         return [
             f"{sync:.2f}",
-            f"{floor:.2f}",
-            f"{sync / floor:.2f}",
+            f"{floor:.2f}" if floor else "-",
+            f"{sync / floor:.2f}" if floor else "-",
             f"{rows / sync:,.0f}",
             f"{pss:.0f}",
             f"{rss:.0f}",
@@ -121,6 +127,7 @@ def parse() -> argparse.Namespace:
         "which costs the floor up to twice the time, and lzsyncd, which builds them last, nothing",
     )
     parser.add_argument("--repeat", type=int, default=1, metavar="N", help="measure N times and take the median")
+    parser.add_argument("--undo", action="store_true", help="take both runs that applied something back, too")
     parser.add_argument("--floor-only", action="store_true", help="leave lzsyncd out")
     parser.add_argument(
         "--folder", type=Path, default=Path("/var/tmp"), help="where to work; must be a disk, or nothing is durable"
@@ -138,14 +145,18 @@ def make_days(folder: Path, users: int, *, shuffled: bool, numbered: bool) -> Da
 def measure(folder: Path, database: str, days: Days, options: argparse.Namespace) -> list[Line]:
     """All works on one database, as often as asked; each time with fresh databases."""
     lines = [Line(work) for work in WORKS]
+    undos = [Line(work) for work in UNDOS] if options.undo and not options.floor_only else []
     bench: Bench = BENCHES[database](folder)
     try:
         for turn in range(options.repeat):
             for line in measure_once(bench, folder, days, lines, turn, floor_only=options.floor_only):
                 say(f"{database}, {line.work.name}: {', '.join(line.cells(days.rows(line.work)))}")
+            for line, undone in zip(undos, (lines[-1], lines[0])):
+                measure_undo(bench, folder / "lzsyncd.toml", line, undone.syncs[-1])
+                say(f"{database}, {line.work.name}: {', '.join(line.cells(days.rows(line.work)))}")
     finally:
         bench.close()
-    return lines
+    return lines + undos
 
 
 def measure_once(
@@ -180,6 +191,19 @@ def measure_sync(bench: Bench, configuration: Path, days: Days, line: Line) -> N
     for name, expected in days.expected(line.work).items():
         if counts[name] != expected:
             line.notes.add(f"{counts[name]:,} people were {name}, not {expected:,}")
+
+
+def measure_undo(bench: Bench, configuration: Path, line: Line, undone: Run) -> None:
+    """Take back what a measured sync has done; the later one comes first."""
+    bench.settle()
+    with bench.server_memory() as server:
+        run = run_undo(configuration, undone.document["run"])
+    line.syncs.append(run)
+    if server:
+        line.servers.append(server.peak)
+    told, done = run.document["counts"]["user"], undone.document["counts"]["user"]
+    if any(told[name] != done[name] for name in TAKEN_BACK):
+        line.notes.add("it took back another number of people than had changed")
 
 
 def print_table(table: list[list[str]]) -> None:

@@ -46,6 +46,15 @@ def run_sync(configuration: Path, files: Path) -> Run:
     return _run(["-m", "lzsyncd", "--config", str(configuration), "sync", SITE, "--from", str(files), "--json"])
 
 
+def run_undo(configuration: Path, run: str) -> Run:
+    """Run `lzsyncd undo`.
+
+    Raises:
+        ProgramFailed: it was refused, or failed.
+    """
+    return _run(["-m", "lzsyncd", "--config", str(configuration), "undo", run, "--json"])
+
+
 def run_floor(work: str, database: str, files: Path) -> Run:
     """Run the floor. Its seconds are its own account, since making tuples ready is not counted.
 

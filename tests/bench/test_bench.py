@@ -41,6 +41,15 @@ def test_the_floor_runs_on_both_databases(open_folder, monkeypatch, capsys, data
     assert not list(open_folder.iterdir())
 
 
+def test_an_undo_of_both_runs_is_measured_where_it_is_asked_for(open_folder, monkeypatch, capsys):
+    options = ["--users", "300", "--database", "sqlite", "--undo", "--folder", str(open_folder)]
+    monkeypatch.setattr(sys, "argv", ["bench", *options])
+    assert bench.main() == 0
+    lines = [line for line in capsys.readouterr().out.splitlines()[1:] if line]
+    assert [work.name for work in (*bench.WORKS, *bench.UNDOS) if not any(work.name in line for line in lines)] == []
+    assert len(lines) == 5
+
+
 def test_the_memory_of_a_process_includes_its_children():
     with subprocess.Popen([sys.executable, "-c", PARENT]) as process, PeakMemory(process.pid, 0.01) as watch:
         process.wait()
