@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from lzsyncd.config import Guard, Site
 from lzsyncd.config.guards import LIMITS
+from lzsyncd.ledger import models
 from lzsyncd.sync.ending import Result
 from lzsyncd.sync.run import Options, sync_folder
 from lzsyncd.zone.database import Database
@@ -25,8 +26,8 @@ SYNC = model.Site(incomplete="sync")
 """The defaults, but for sets that need not be whole."""
 
 LZ = ("lz_org", "lz_pos", "lz_user", "lz_job", "lz_audience", "lz_audience_member", "lz_assignment")
-LEDGER = ("sync_run", "sync_count", "sync_file", "sync_error", "sync_change", "sync_member", "sync_image", "sync_made")
-LEDGER += ("sync_breach", "sync_planned", "sync_slot", "sync_request", "sync_mail")
+LEDGER = tuple(str(table._meta.table_name) for table in models.LEDGER)
+
 
 Row = dict[str, Any]
 Tables = dict[str, dict[Any, Row]]
