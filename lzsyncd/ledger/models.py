@@ -60,6 +60,7 @@ class File(Table):
     sha256 = TextField()
     records = IntegerField(default=0)
     header = TextField(default="[]")
+    taken_by = TextField(null=True)
 
     class Meta:
         """Peewee's."""

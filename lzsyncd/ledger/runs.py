@@ -45,6 +45,20 @@ def attempt(database: Database, run_id: str) -> int:
     return int(database.value("SELECT attempt FROM sync_run WHERE id = ?", (run_id,)) or 0)
 
 
+def created_at(database: Database, run_id: str) -> str:
+    """When a run's set came."""
+    return str(database.value("SELECT created_at FROM sync_run WHERE id = ?", (run_id,)))
+
+
+def write_file(database: Database, run_id: str, element: Element, *told: str | int | None) -> None:
+    """Write a file of a set down: its name, size, sha256, records, header, and the run that has decided on it."""
+    database.run(
+        "INSERT INTO sync_file (run_id, element, name, size, sha256, records, header, taken_by) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (run_id, element, *told),
+    )
+
+
 def forget_findings(database: Database, run_id: str, elements: Sequence[Element]) -> None:
     """These elements of a set are judged anew: what was said of them is not true any more. No change was ever kept."""
     marks = ", ".join("?" * len(elements))

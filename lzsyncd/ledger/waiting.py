@@ -83,6 +83,18 @@ def attempts_at(database: Database, slot: str) -> int:
     return int(database.value(query, (slot,)))
 
 
+def take_file(database: Database, run_id: str, element: Element, taken_by: str) -> None:
+    """A file that waited for its element's own slot waits no longer."""
+    database.run("UPDATE sync_file SET taken_by = ? WHERE run_id = ? AND element = ?", (taken_by, run_id, element))
+
+
+def left_with(database: Database, element: Element) -> list[tuple[str, str, str]]:
+    """Of `newest_with` those whose file no run has decided on yet, in the order of arrival."""
+    taken = database.rows("SELECT run_id FROM sync_file WHERE element = ? AND taken_by IS NOT NULL", (element,))
+    done = {run for (run,) in taken}
+    return [found for found in reversed(newest_with(database, element)) if found[0] not in done]
+
+
 def newest_with(database: Database, element: Element) -> list[tuple[str, str, str]]:
     """Runs whose set was good and has a file of an element, newest first: (run, status, slot).
 

@@ -27,7 +27,7 @@ from lzsyncd.report.outbox import write_outbox
 from lzsyncd.service.slots import Slot
 from lzsyncd.sync.ending import Result, they_are, translate
 from lzsyncd.sync.holds import Approval, why_incomplete
-from lzsyncd.sync.newest import newest_file
+from lzsyncd.sync.own import apply_own
 from lzsyncd.sync.run import Options, Run
 from lzsyncd.sync.superseded import elements_in, end_superseded, order_that_waits, waits_in
 from lzsyncd.zone.database import Database
@@ -69,16 +69,16 @@ class Arrivals:
         slots = waiting.unfinished_slots(self.database)
         asked = {request.run for request in requests.unfinished(self.database)}
         for run in waiting.pending(self.database, (Status.INTERRUPTED, Status.FAILED)):
-            order = order_in(self._spool(run.run))
+            order = order_in(self.spool(run.run))
             if order is None or not self._is_due(run) or run.run in asked:
                 continue
             slots += [run.slot] if run.slot else []
             if run.attempt >= ATTEMPTS:
                 self.put_aside(run.run)
                 continue
-            claim(self.site.inbox, self._spool(run.run), order)
+            claim(self.site.inbox, self.spool(run.run), order)
             apply = bool(run.slot) or self.applies_at_once
-            self._go_on(run.run, order, apply=apply, slot=run.slot or None, again=True)
+            self.go_on(run.run, order, apply=apply, slot=run.slot or None, again=True)
         for name in dict.fromkeys(slots):  # what came behind has its turn, too
             self._apply_waiting(name, self._elements_of(name))
         if self.applies_at_once:
@@ -94,12 +94,12 @@ class Arrivals:
         refuse_writers(self.site.inbox, order)
         run_id = runs.new_run_id(self.options.clock())
         runs.start(self.database, run_id, kind="sync", trigger=trigger, now=self.now)
-        claim(self.site.inbox, self._spool(run_id), order)
+        claim(self.site.inbox, self.spool(run_id), order)
         self.log.claimed(run_id)
         self._end_pointless()
         at_once = self.applies_at_once if apply is None else apply
         told_first = self._by_itself and bool(self._scheduled & set(order.files)) and not order.mended
-        self._go_on(run_id, order, apply=at_once and not told_first)
+        self.go_on(run_id, order, apply=at_once and not told_first)
         if at_once:
             self.apply_waiting()
 
@@ -111,7 +111,7 @@ class Arrivals:
     def hold_incomplete(self, files: dict[Element, Judged], missing: Sequence[Element]) -> None:
         """Tell of a set that stays in the inbox until its missing files come; the same files are told of once."""
         waits = {str(e): list(judged) for e, judged in files.items()}
-        held = {run.run: waits_in(self._spool(run.run)) for run in waiting.pending(self.database, (Status.HELD,))}
+        held = {run.run: waits_in(self.spool(run.run)) for run in waiting.pending(self.database, (Status.HELD,))}
         if waits in held.values():
             return
         for run_id, other in held.items():
@@ -119,7 +119,7 @@ class Arrivals:
                 self._end(run_id, Status.SUPERSEDED)
         run_id = runs.new_run_id(self.options.clock())
         runs.start(self.database, run_id, kind="sync", trigger="arrival", now=self.now)
-        spool = self._spool(run_id)
+        spool = self.spool(run_id)
         with writing(spool):
             spool.mkdir(mode=0o700, parents=True)
             (spool / WAITS).write_text(json.dumps(waits))
@@ -138,9 +138,9 @@ class Arrivals:
 
     def held_before(self, run_id: str) -> str:
         """An older held set for the same elements, "" for none."""
-        theirs = elements_in(self._spool(run_id))
+        theirs = elements_in(self.spool(run_id))
         older = (run.run for run in waiting.pending(self.database, (Status.HELD,)) if run.run < run_id)
-        return next((other for other in older if elements_in(self._spool(other)) & theirs), "")
+        return next((other for other in older if elements_in(self.spool(other)) & theirs), "")
 
     def claim_held(self, run_id: str) -> Order:
         """What there is of a held set; it is taken out of the inbox, where it waits for files.
@@ -148,7 +148,7 @@ class Arrivals:
         Raises:
             Usage: nothing is left of it, or its files have changed.
         """
-        spool = self._spool(run_id)
+        spool = self.spool(run_id)
         waits = order_that_waits(spool)
         if waits is not None:
             try:
@@ -167,7 +167,7 @@ class Arrivals:
         runs.resume(self.database, run_id, self.now, slot=slot or None, again=again)
         options = replace(self.options, apply=True, only=self._only(order, slot))
         run = Run(self.database, self.site, run_id, options, approval)
-        return self._done(run, lambda: run.go_on(order))
+        return self.done(run, lambda: run.go_on(order))
 
     def discard(self, run_id: str) -> None:
         """Give a held set up; what is left of it is kept."""
@@ -177,16 +177,24 @@ class Arrivals:
 
     # -- one set
 
-    def _go_on(
-        self, run_id: str, order: Order, *, apply: bool, slot: str | None = None, again: bool = False
+    def go_on(
+        self,
+        run_id: str,
+        order: Order,
+        *,
+        apply: bool,
+        slot: str | None = None,
+        again: bool = False,
+        in_turn: bool = False,
     ) -> Result | None:
-        apply = apply and not self._is_behind(run_id, set(order.files))
+        """Go on with a claimed set; `in_turn`: it is known that nothing has to come before it."""
+        apply = apply and (in_turn or not self.is_behind(run_id, set(order.files)))
         only = self._only(order, slot) if apply else None
         runs.resume(self.database, run_id, self.now, slot=slot, again=again)
         run = Run(self.database, self.site, run_id, replace(self.options, apply=apply, only=only))
-        return self._done(run, lambda: run.go_on(order))
+        return self.done(run, lambda: run.go_on(order))
 
-    def _done(self, run: Run, doing: Callable[[], Result]) -> Result | None:
+    def done(self, run: Run, doing: Callable[[], Result]) -> Result | None:
         """Do it and tell how it ended; None when it failed and the next set has its turn."""
         self.log.started(run.run_id)
         try:
@@ -245,40 +253,16 @@ class Arrivals:
         last = None
         for e in elements if slot else ():
             if e in self._scheduled:
-                last = self._apply_newest(e, slot or "") or last
+                last = apply_own(self, e, slot or "", until or "") or last
         for run in waiting.pending(self.database, (Status.CHECKED,)):
-            order = order_in(self._spool(run.run))
+            order = order_in(self.spool(run.run))
             if order is None or (until is not None and run.created_at > until):
                 continue
-            if self._has_its_turn(order, slot, elements) and not self._is_behind(run.run, set(order.files)):
-                self._go_on(run.run, order, apply=True, slot=slot)
+            if self._has_its_turn(order, slot, elements) and not self.is_behind(run.run, set(order.files)):
+                self.go_on(run.run, order, apply=True, slot=slot)
                 last = run.run
         if slot is not None:
             waiting.finish_slot(self.database, slot, last, self.now)
-
-    def _apply_newest(self, e: Element, slot: str) -> str | None:
-        """An element with a schedule of its own comes from the newest good set.
-
-        A set that is there for this element alone is applied as it is. What failed is told, and has its next turn at
-        the next slot; what kills the process is not tried for ever.
-        """
-        if any(e in elements_in(self._spool(run.run)) for run in waiting.pending(self.database, (Status.HELD,))):
-            return None  # a person decides on that one first
-        found = newest_file(self.database, self.site, e, lambda run_id: self._is_behind(run_id, {e}))
-        if found is None or found.slot == slot or self._is_alone(found.run, e):
-            return None
-        if waiting.attempts_at(self.database, slot) >= ATTEMPTS:
-            self.failed = True
-            return None
-        run_id = runs.new_run_id(self.options.clock())
-        options = replace(self.options, only=frozenset({e}), trigger="slot", slot=slot)
-        run = Run(self.database, self.site, run_id, options)
-        self._done(run, lambda: found.sync(run))
-        return run_id
-
-    def _is_alone(self, run_id: str, e: Element) -> bool:
-        order = order_in(self._spool(run_id))
-        return order is not None and set(order.files) == {e}
 
     def _has_its_turn(self, order: Order, slot: str | None, elements: Sequence[Element]) -> bool:
         """Whether a set is applied now, and not only the part of it that has a schedule of its own.
@@ -292,10 +276,10 @@ class Arrivals:
             return theirs == self._own(slot)
         return bool((theirs - self._scheduled) & set(elements))
 
-    def _is_behind(self, run_id: str, elements: set[Element]) -> bool:
+    def is_behind(self, run_id: str, elements: set[Element]) -> bool:
         """Whether an older set for the same elements is held, waits, or is to be tried again."""
         older = (run for run in waiting.pending(self.database) if run.run < run_id)
-        return any(elements_in(self._spool(run.run)) & elements for run in older)
+        return any(elements_in(self.spool(run.run)) & elements for run in older)
 
     def _elements_of(self, slot: str) -> tuple[Element, ...]:
         """The elements a slot applies, by its name: its own, or those without a schedule of their own."""
@@ -327,7 +311,8 @@ class Arrivals:
 
     # -- what lies in the spool
 
-    def _spool(self, run_id: str) -> Path:
+    def spool(self, run_id: str) -> Path:
+        """The folder of a run's files."""
         return self.site.folder / "spool" / run_id
 
     def _is_due(self, run: Pending) -> bool:

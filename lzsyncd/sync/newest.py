@@ -66,10 +66,21 @@ class Newest:
 def newest_file(database: Database, site: Site, e: Element, is_behind: Callable[[str], bool]) -> Newest | None:
     """The newest file of an element that names everybody; not of a set that has to wait for an older one."""
     for run_id, status, slot in waiting.newest_with(database, e):
-        packed = archive_folder(site, run_id) / f"{e.file_name}.gz"
-        plain = site.folder / "spool" / run_id / e.file_name
-        path = packed if packed.is_file() else plain
-        found = Newest(e, path, run_id, slot)
-        if path.is_file() and not (status == Status.CHECKED and is_behind(run_id)) and not found.is_mended():
+        found = _file_of(site, e, run_id, slot)
+        if found is not None and not (status == Status.CHECKED and is_behind(run_id)):
             return found
     return None
+
+
+def files_left(database: Database, site: Site, e: Element) -> list[Newest]:
+    """The files of an element of which each names some: all that were not applied, in the order of their arrival."""
+    found = (_file_of(site, e, run_id, slot) for run_id, _, slot in waiting.left_with(database, e))
+    return [file for file in found if file is not None]
+
+
+def _file_of(site: Site, e: Element, run_id: str, slot: str) -> Newest | None:
+    """The file of a set; None where it is gone, or is a mended one, which has its turn by itself."""
+    packed = archive_folder(site, run_id) / f"{e.file_name}.gz"
+    plain = site.folder / "spool" / run_id / e.file_name
+    found = Newest(e, packed if packed.is_file() else plain, run_id, slot)
+    return found if found.path.is_file() and not found.is_mended() else None

@@ -20,7 +20,7 @@ from lzsyncd.intake.claim import CLAIMED, Order
 from lzsyncd.intake.confirm import confirmed, not_as_counted
 from lzsyncd.intake.sets import FileSet, look
 from lzsyncd.intake.spool import Taken, is_large, packing, set_hash, take, take_claimed
-from lzsyncd.ledger import planned, runs
+from lzsyncd.ledger import planned, runs, waiting
 from lzsyncd.ledger.runs import iso
 from lzsyncd.ledger.status import Status
 from lzsyncd.progress import Progress, Silent
@@ -59,6 +59,7 @@ class Options:
         trigger: who asked: `command`, `arrival`, `slot`, `page`.
         slot: the name of the slot at which it runs, None for none.
         shown: how many changes of each element a dry run shows; 0 for all, None for none.
+        source: the run whose file it is, where an element has a schedule of its own, "" where it has its own files.
         progress: who watches.
         clock: gives the time.
     """
@@ -69,6 +70,7 @@ class Options:
     trigger: str = "command"
     slot: str | None = None
     shown: int | None = None
+    source: str = ""
     progress: Progress = field(default_factory=Silent)
     clock: Callable[[], datetime] = clock
 
@@ -296,7 +298,7 @@ class Run:
         counts = {e: numbers.as_dict() for e, numbers in plan.counts.items()} if plan else {}
         self.findings.write(self.run_id, now)
         runs.write_counts(self.database, self.run_id, counts.items())
-        self._write_files(picture, taken)
+        self._write_files(picture, taken, status)
         message = ""
         if hold:
             message = hold.told(self.run_id, self.site.guard, now, is_held=status is Status.HELD)
@@ -313,19 +315,17 @@ class Run:
             exit_code(status, found, held=hold is not None),
         )
 
-    def _write_files(self, picture: Picture, taken: list[Taken]) -> None:
-        told = {
-            name for (name,) in self.database.rows("SELECT element FROM sync_file WHERE run_id = ?", (self.run_id,))
-        }
+    def _write_files(self, picture: Picture, taken: list[Taken], status: Status) -> None:
+        known = self.database.rows("SELECT element FROM sync_file WHERE run_id = ?", (self.run_id,))
         for file in taken:
-            if file.element in told:
+            if (file.element,) in known:
                 continue  # it was checked on arrival, and waits for a schedule of its own
             staged = picture.staged[file.element]
-            self.database.run(
-                "INSERT INTO sync_file (run_id, element, name, size, sha256, records, header) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (self.run_id, file.element, file.name, file.size, file.sha256, staged.records, staged.header_json),
-            )
+            decided = self.run_id if status is not Status.CHECKED and self._looks_at(file.element) else None
+            told = (file.name, file.size, file.sha256, staged.records, staged.header_json, decided)
+            runs.write_file(self.database, self.run_id, file.element, *told)
+            if self.options.source:
+                waiting.take_file(self.database, self.options.source, file.element, self.run_id)
 
     def _fail(self, error: Exception) -> None:
         """Say that the run failed, where that can still be said.

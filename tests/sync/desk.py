@@ -193,7 +193,7 @@ def scheduled(site: Site, **schedules: str) -> Site:
     return replace(site, elements={**site.elements, **own})
 
 
-def partial(site: Site) -> Site:
-    """The site, of whose files none names everybody."""
-    elements = {e: replace(config, contains_all_records=False) for e, config in site.elements.items()}
-    return replace(site, elements=elements)
+def partial(site: Site, *of: Element) -> Site:
+    """The site, of whose files none names everybody; or only those of some elements do not."""
+    some = {e: replace(site.element(e), contains_all_records=False) for e in of or Element}
+    return replace(site, elements={**site.elements, **some})

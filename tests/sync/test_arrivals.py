@@ -403,6 +403,49 @@ def test_it_waits_for_its_slot_on_arrival_too(weekly: Desk) -> None:
     assert weekly.people()["5"] == "York"
 
 
+def some(*people: str) -> dict[str, bytes]:
+    """A set with units, and people of whom others are not named."""
+    return DAY_TWO | {"user.csv": csv_of(f"{PEOPLE},deleted", *people)}
+
+
+def test_where_no_file_names_everybody_each_is_applied_at_its_slot_in_the_order_of_arrival(weekly: Desk) -> None:
+    """Of sets that were applied to their other elements long ago, and of one that is there for this element alone."""
+    weekly.site = partial(weekly.site, Element.USER)
+    for set_of_files in (
+        some("7,gus,Gus,Lee,gus@a.test,A,D,,Bath,0", "8,hal,Hal,Lee,hal@a.test,A,D,,Bath,0"),
+        SOME_MORE,
+        some("8,hal,Hal,Lee,hal@a.test,A,D,,Ely,0", "9,ian,Ian,Lee,ian@a.test,A,D,,Ely,0"),
+    ):
+        weekly.arrive(set_of_files)
+        weekly.slot()
+    waits = weekly.arrive(some("9,ian,Ian,Lee,ian@a.test,A,D,,Rye,0"))
+    assert weekly.people() == {}
+    weekly.slot(Element.USER)
+    assert weekly.people() == {"7": "Deal", "8": "Ely", "9": "Rye"}
+    assert weekly.status(waits) == "checked"
+    weekly.slot()
+    assert weekly.status(waits) == "unchanged"
+    before = len(weekly.runs())
+    weekly.slot(Element.USER)
+    assert len(weekly.runs()) == before, "none is applied twice"
+
+
+@ON_SQLITE
+def test_one_of_them_that_fails_keeps_those_behind_it_for_the_next_slot(
+    weekly: Desk, broken: Callable[..., None]
+) -> None:
+    weekly.site = partial(weekly.site, Element.USER)
+    for city in ("Bath", "Ely"):
+        weekly.arrive(some(f"7,gus,Gus,Lee,gus@a.test,A,D,,{city},0"))
+        weekly.slot()
+    broken(1)
+    weekly.slot(Element.USER)
+    assert weekly.people() == {}
+    weekly.slot(Element.USER)
+    assert weekly.people() == {"7": "Ely"}
+    assert [run["status"] for run in weekly.runs() if run["trigger"] == "slot"] == ["failed", "applied", "applied"]
+
+
 def test_a_set_that_was_undone_is_not_the_newest_any_more(weekly: Desk) -> None:
     weekly.arrive(DAY_ONE)
     weekly.slot()

@@ -153,6 +153,7 @@ CREATE TABLE sync_file (
     sha256 {text} NOT NULL,
     records INTEGER NOT NULL DEFAULT 0,
     header {text} NOT NULL DEFAULT '[]',
+    taken_by {text},
     PRIMARY KEY (run_id, element)
 );
 CREATE TABLE sync_error (
