@@ -31,6 +31,7 @@ class Kind(StrEnum):
     APPROVE = "approve"
     DISCARD = "discard"
     UNDO = "undo"
+    SYNC = "sync"
 
 
 @dataclass(frozen=True)

@@ -142,8 +142,26 @@ def require_held(told: RunSummary, verb: str) -> None:
         raise Usage(f"Run {told.run} is {told.status}, not held: there is nothing to {verb}.")
 
 
+def sync_now(arrivals: Arrivals, request: Request) -> Outcome:
+    """Apply what waits for its slot, now: this set, and those that came before it."""
+    told = summary(arrivals.database, request.run)
+    if told.status == Status.CHECKED and told.kind == "sync":
+        requests.begin(arrivals.database, request.id, arrivals.now, plan_hash=request.plan_hash)
+        arrivals.apply_waiting()
+        told = summary(arrivals.database, request.run)
+    elif not request.started_at:
+        raise Usage(f"Run {request.run} is {told.status}: it does not wait for its slot.")
+    if told.status == Status.CHECKED:
+        raise Usage(f"Run {request.run} waits behind another one, on which somebody has to decide first.")
+    if told.status == Status.HELD:
+        return Outcome(ExitCode.HELD, told.message, request.run)
+    good = ExitCode.FINDINGS if told.findings else ExitCode.CLEAN
+    return Outcome(good if told.status in GOOD else ExitCode.FAILED, told.message, request.run)
+
+
 DOING: dict[str, Callable[[Arrivals, Request], Outcome]] = {
     Kind.APPROVE: approve,
     Kind.DISCARD: discard,
     Kind.UNDO: undo,
+    Kind.SYNC: sync_now,
 }

@@ -1,31 +1,28 @@
 """The application: addresses, what holds for every answer, and how errors are told."""
 
-import re
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
-import peewee
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lzsyncd.errors import LzsyncdError, TryAgain, Usage
-from lzsyncd.logs import logger
-from lzsyncd.web import overview, people, runs, settings, sign, units
+from lzsyncd.errors import LzsyncdError, TryAgain
+from lzsyncd.web import api, decisions, overview, people, runs, settings, sign, units, upload
 from lzsyncd.web.access import SAFE, comes_from_elsewhere, is_ours, session_of
 from lzsyncd.web.house import House
 from lzsyncd.web.shown import STATIC
-from lzsyncd.web.store import Role, Session, kept
-from lzsyncd.web.visit import Visit, form_of, html
-from lzsyncd.zone.database import Database
+from lzsyncd.web.store import Session, kept
+from lzsyncd.web.trouble import away, sorry, whole, wrong
+from lzsyncd.web.visit import Visit, form_of
 
 Page = Callable[[Visit], Response]
 HEADERS = {
@@ -41,13 +38,6 @@ HEADERS = {
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
 YEAR = 365 * 86_400  # seconds
-SITE_PATH = re.compile(r"/sites/([^/]*)/")
-SORRY = {
-    HTTPStatus.FORBIDDEN: "Your account may look, not change anything. Ask whoever runs the server for the role admin.",
-    HTTPStatus.NOT_FOUND: "There is nothing here. It may have been taken away when its time was over.",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "That is more than is taken here.",
-    HTTPStatus.BAD_REQUEST: "The browser sent something that can't be understood.",
-}
 
 
 def build(house: House) -> Starlette:
@@ -55,12 +45,14 @@ def build(house: House) -> Starlette:
     site = [
         *(_page(path, page) for path, page in PAGES.items()),
         *(_page(path, page, methods=["POST"]) for path, page in FORMS.items()),
+        Route("/upload/{batch}/{name}", receive, methods=["PUT"]),
     ]
     application = Starlette(
         routes=[
             Route("/", sign.door),
             Route("/sign-in", sign.ask),
             Route("/sign-in", sign.enter, methods=["POST"]),
+            *api.routes(),
             Mount("/sites/{site}", routes=site),
             Mount("/static", Immutable(directory=STATIC)),
         ],
@@ -81,7 +73,11 @@ PAGES: dict[str, Page] = {
     "/runs/{run}/findings.csv": runs.findings_file,
     "/runs/{run}/changes": runs.changes,
     "/runs/{run}/changes.csv": runs.changes_file,
+    "/runs/{run}/undo": decisions.undo_preview,
     "/errors": runs.last_findings,
+    "/holds": decisions.holds,
+    "/upload": upload.form,
+    "/delivered": upload.delivered,
     "/people": people.listing,
     "/people/{person}": people.one,
     "/people/{person}/reports": people.reports,
@@ -96,6 +92,11 @@ PAGES: dict[str, Page] = {
 }
 FORMS: dict[str, Page] = {
     "/sign-out": sign.leave,
+    "/runs/{run}/approve": decisions.approve,
+    "/runs/{run}/discard": decisions.discard,
+    "/runs/{run}/sync": decisions.sync_now,
+    "/runs/{run}/undo": decisions.undo,
+    "/upload/{batch}": upload.deliver,
     "/account/sessions": settings.end_sessions,
     "/account/password": settings.change_password,
 }
@@ -105,12 +106,7 @@ FORMS: dict[str, Page] = {
 def _page(path: str, page: Page, methods: list[str] | None = None) -> Route:
     async def answer(request: Request) -> Response:
         form = {} if request.method in SAFE else await form_of(request)
-        try:
-            return await run_in_threadpool(_visited, request, page, form)
-        except (HTTPException, LzsyncdError):
-            raise
-        except Exception as error:  # noqa: BLE001 here, so that the answer gets the headers of all others
-            return broken(request, error)
+        return await whole(request, run_in_threadpool(_visited, request, page, form))
 
     return Route(path, answer, methods=methods)
 
@@ -118,6 +114,15 @@ def _page(path: str, page: Page, methods: list[str] | None = None) -> Route:
 def _visited(request: Request, page: Page, form: dict[str, str]) -> Response:
     visit = visit_of(request, form)
     return visit if isinstance(visit, Response) else page(visit)
+
+
+async def receive(request: Request) -> Response:
+    """A file, whose body is not read before it is known who sends it."""
+    visit = await run_in_threadpool(visit_of, request, {}, request.headers.get("x-csrf", ""))
+    if isinstance(visit, Response):
+        return visit
+    decisions.require_admin(visit)
+    return await whole(request, upload.receive(request, visit))
 
 
 def visit_of(request: Request, form: dict[str, str], offered: str = "") -> Visit | Response:
@@ -145,16 +150,6 @@ def visit_of(request: Request, form: dict[str, str], offered: str = "") -> Visit
             HTTPStatus.FORBIDDEN, "This form is too old, or was not ours. Go back, reload, and try again."
         )
     return Visit(request, house, site, session, form, now)
-
-
-def require_admin(visit: Visit) -> None:
-    """Refuse viewers.
-
-    Raises:
-        HTTPException: it is one.
-    """
-    if visit.session.role is not Role.ADMIN:
-        raise HTTPException(HTTPStatus.FORBIDDEN)
 
 
 # -- what holds for every answer
@@ -201,46 +196,3 @@ def _complete(headers: MutableHeaders, request: Request) -> None:
     headers.setdefault("cache-control", "no-store")
     if request.url.scheme == "https":
         headers["strict-transport-security"] = f"max-age={YEAR}"
-
-
-# -- errors
-
-
-async def sorry(request: Request, error: Exception) -> Response:
-    """What the browser asked for is not to be had."""
-    assert isinstance(error, HTTPException)  # noqa: S101 Starlette's types say less than its table
-    status = HTTPStatus(error.status_code)
-    text = error.detail if error.detail != status.phrase else SORRY.get(status, status.description)
-    return _told(request, status, text)
-
-
-async def away(request: Request, error: Exception) -> Response:
-    """The database is away, or has no tables yet."""
-    return _told(request, HTTPStatus.SERVICE_UNAVAILABLE, str(error))
-
-
-async def wrong(request: Request, error: Exception) -> Response:
-    """Something can't be done, and why."""
-    status = HTTPStatus.BAD_REQUEST if isinstance(error, Usage) else HTTPStatus.INTERNAL_SERVER_ERROR
-    return _told(request, status, str(error))
-
-
-def broken(request: Request, error: Exception) -> Response:
-    """What nobody foresaw. The log has where, and no value of a file."""
-    if Database.is_away(error) or isinstance(error, peewee.OperationalError):
-        return _told(request, HTTPStatus.SERVICE_UNAVAILABLE, "The database is busy or away. Try again in a moment.")
-    logger().error("A page failed.", exc_info=error, **{"event.action": "page_failed"})
-    return _told(
-        request, HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong here. The log of lzsyncd-web has where."
-    )
-
-
-def _told(request: Request, status: HTTPStatus, text: str) -> Response:
-    path = request.url.path
-    if path.startswith("/api/"):
-        return JSONResponse({"error": text}, status)
-    if request.headers.get("x-lzsyncd"):  # our own script shows it where it happened
-        return PlainTextResponse(text, status)
-    match = SITE_PATH.match(path)
-    back = match[0] if match else "/"
-    return html("sorry.html", status, title=status.phrase, text=text, back=back)

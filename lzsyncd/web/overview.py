@@ -36,15 +36,16 @@ class Health:
 
 def overview(visit: Visit) -> Response:
     """The page."""
-    return visit.page("overview.html", here="overview", **_known(visit))
+    return visit.page("overview.html", here="overview", **known(visit))
 
 
 def now(visit: Visit) -> Response:
     """The part of it that changes by itself."""
-    return visit.page("now.html", **_known(visit))
+    return visit.page("now.html", **known(visit))
 
 
-def _known(visit: Visit) -> dict[str, object]:
+def known(visit: Visit) -> dict[str, object]:
+    """How the site is now."""
     state = state_of(visit.house.config(), [visit.site])
     (site,) = state.sites
     lines: list[RunLine] = []

@@ -15,6 +15,7 @@ from lzsyncd.feed.elements import Element
 from lzsyncd.feed.formulas import disarm
 from lzsyncd.ledger.queries import Change, RunSummary, code_counts, summary
 from lzsyncd.ledger.status import Status
+from lzsyncd.web.decisions import decisions_on
 from lzsyncd.web.questions.findings import (
     ChangeFilter,
     FindingFilter,
@@ -54,10 +55,10 @@ def one(visit: Visit) -> Response:
     with visit.ledger() as database:
         run = run_of(visit, database)
         codes = code_counts(database, run.run)
-        newest = newest_run(database)
-    busy = run.status in (Status.CLAIMED, Status.CHECKING, Status.APPLYING)
+        decided = decisions_on(visit, database, run)
+    busy = run.status in (Status.CLAIMED, Status.CHECKING, Status.APPLYING) or decided["open_request"]
     template = "run-part.html" if visit.request.headers.get("hx-request") else "run.html"
-    return visit.page(template, here="runs", run=run, codes=codes, busy=busy, is_newest=run.run == newest)
+    return visit.page(template, here="runs", run=run, codes=codes, busy=busy, **decided)
 
 
 def run_of(visit: Visit, database: Database) -> RunSummary:

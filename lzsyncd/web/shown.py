@@ -66,8 +66,10 @@ STATES: dict[str, State] = {
 
 NAV = (
     ("overview", "Overview", "home", ("",)),
+    ("upload", "Upload", "up", ("upload",)),
     ("runs", "Runs", "list", ("runs",)),
     ("errors", "Error log", "bang", ("errors",)),
+    ("holds", "Holds", "hand", ("holds",)),
     ("people", "People", "people", ("people",)),
     ("units", "Units", "tree", ("units",)),
     ("audiences", "Audiences", "tag", ("audiences",)),
@@ -75,7 +77,10 @@ NAV = (
 )
 """Pages of the menu: key, label, sign, path."""
 
-SAID = {"ended": "You are signed out everywhere else."}
+SAID = {
+    "asked": "Written down. The service does it as soon as it can; this page follows it.",
+    "ended": "You are signed out everywhere else.",
+}
 """What a page says on top after something was done."""
 
 
@@ -148,6 +153,28 @@ def remedy(code: str) -> str:
     return entry.remedy if entry else ""
 
 
+def breach(found: dict[str, Any]) -> str:
+    """A limit that a plan exceeds, in words."""
+    of = f" of {found['base']:,}" if found["base"] else ""
+    share = f" ({found['figure'] / found['base']:.1%})" if found["base"] and str(found["allowed"]).endswith("%") else ""
+    where = f" in {found['unit']}" if found["unit"] else ""
+    what = BREACHES.get(found["guard"], found["guard"])
+    return f"{found['element']}.csv{where}: {found['figure']:,}{of} {what}{share}. The limit is {found['allowed']}."
+
+
+BREACHES = {
+    "max_removed": "would go",
+    "max_updated": "would change",
+    "max_created": "would be new",
+    "max_key_changes": "would get another username or address",
+    "max_moved": "would move",
+    "max_manager_changes": "would get another manager",
+    "max_unassigned": "assignments would be taken away",
+    "max_rejected": "records are rejected",
+    "lost_column": "columns are gone that the last set had",
+}
+
+
 def field_rows(change: Change) -> list[tuple[str, Any, Any]]:
     """What changed: (field, before, after)."""
     return list(change.fields())
@@ -169,6 +196,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     found.globals |= {
+        "breach": breach,
         "NAV": NAV,
         "SAID": SAID,
         "static": static,

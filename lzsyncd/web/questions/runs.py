@@ -50,3 +50,25 @@ def run_status(database: Database, run: str) -> str:
 def newest_run(database: Database) -> str:
     """The newest run that reads files, "" before the first."""
     return str(database.value("SELECT max(id) FROM sync_run WHERE kind = 'sync'") or "")
+
+
+class Asked(NamedTuple):
+    """Something that a person asked for; `done_at` is "" as long as it is still to be done."""
+
+    id: int
+    kind: str
+    who: str
+    at: str
+    done_at: str
+    message: str
+    result_run: str
+
+
+def asked_for(database: Database, run: str) -> list[Asked]:
+    """What was asked for of a run, the newest first."""
+    found = database.rows(
+        "SELECT id, kind, requested_by, requested_at, coalesce(done_at, ''), message, coalesce(result_run_id, '') "
+        "FROM sync_request WHERE run_id = ? ORDER BY id DESC LIMIT 5",
+        (run,),
+    )
+    return [Asked(*row) for row in found]

@@ -1,0 +1,91 @@
+"""What people decide is a row that says who, on what and when; only admins decide, and nothing is done here."""
+
+import pytest
+
+from lzsyncd.ledger import runs
+from lzsyncd.ledger.requests import unfinished
+from lzsyncd.ledger.status import Status
+from lzsyncd.web.store import kept
+from lzsyncd.zone.database import opened
+
+from .conftest import Page, csrf_of
+
+PLAN = "5" * 64
+
+
+def put(page: Page, status: Status) -> str:
+    """The last run, standing there."""
+    with opened(page.site) as database:
+        run = str(database.value("SELECT max(id) FROM sync_run"))
+        runs.move(database, run, status)
+        database.run(
+            "INSERT INTO sync_breach (run_id, element, guard, figure, base, allowed, unit, largest, withheld) "
+            "VALUES (?, 'user', 'max_removed', 10, 30, '10%', '', ?, FALSE)",
+            (run, '[{"name": "Operations", "count": 9, "base": 20}]'),
+        )
+        database.run("UPDATE sync_run SET plan_hash = ? WHERE id = ?", (PLAN, run))
+        return run
+
+
+def asked(page: Page) -> list[tuple[str, str, str]]:
+    with opened(page.site) as database:
+        return [(request.kind, request.plan_hash, request.requested_by) for request in unfinished(database)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [("approve", Status.HELD), ("discard", Status.HELD), ("sync", Status.CHECKED), ("undo", Status.APPLIED)],
+)
+def test_what_an_admin_asks_for_is_written_down_once(page: Page, kind: str, status: Status):
+    run, client = put(page, status), page.browser("ada")
+    csrf = csrf_of(client.get(f"/sites/acme/runs/{run}").text)
+    for _ in range(2):
+        answer = client.post(f"/sites/acme/runs/{run}/{kind}", data={"csrf": csrf, "plan_hash": PLAN})
+    assert "Written down" in answer.text
+    assert f"asked to {kind} this" in answer.text
+    assert asked(page) == [(kind, PLAN, "ada")]
+    with kept(page.site) as store:
+        assert [(deed.who, deed.action) for deed in store.deeds(2**62, 1)] == [("ada", f"asked to {kind}")]
+        assert run in store.deeds(2**62, 1)[0].detail
+    with opened(page.site) as database:
+        database.run("UPDATE sync_request SET done_at = requested_at, message = 'It was refused.'")
+    assert "It was refused." in client.get(f"/sites/acme/runs/{run}").text
+
+
+@pytest.mark.parametrize("kind", ["approve", "discard", "sync", "undo"])
+def test_viewers_forged_forms_and_wrong_runs_ask_for_nothing(page: Page, kind: str):
+    run = put(page, Status.REJECTED)
+    viewer, admin = page.browser("vera"), page.browser("ada")
+    codes = []
+    for client, csrf in ((viewer, csrf_of(viewer.get("/sites/acme/").text)), (admin, "guess"), (admin, "")):
+        codes.append(client.post(f"/sites/acme/runs/{run}/{kind}", data={"csrf": csrf}).status_code)
+    csrf = csrf_of(admin.get("/sites/acme/").text)
+    codes.append(admin.post(f"/sites/acme/runs/{run}/{kind}", data={"csrf": csrf}).status_code)
+    codes.append(admin.post(f"/sites/acme/runs/none/{kind}", data={"csrf": csrf}).status_code)
+    assert codes == [403, 403, 403, 409, 404]
+    assert asked(page) == []
+
+
+def test_a_hold_is_told_in_words_with_the_largest_groups(page: Page):
+    client = page.browser("vera")
+    assert "Nothing waits for a decision" in client.get("/sites/acme/holds").text
+    run = put(page, Status.HELD)
+    for path in ("holds", f"runs/{run}"):
+        text = client.get(f"/sites/acme/{path}").text
+        assert "user.csv: 10 of 30 would go (33.3%). The limit is 10%." in text
+        assert "Operations 9 of 20" in text
+    assert "A set waits for a decision" not in client.get("/sites/acme/").text  # no daemon: that comes first
+
+
+def test_an_undo_is_shown_before_it_is_asked_for(page: Page):
+    client = page.browser("ada")
+    with opened(page.site) as database:
+        first, last = (str(row[0]) for row in database.rows("SELECT id FROM sync_run ORDER BY id"))
+    text = client.get(f"/sites/acme/runs/{last}/undo").text
+    assert "Changed, as before" in text
+    assert "Take it back</button>" in text
+    assert "is not the latest applied one" in client.get(f"/sites/acme/runs/{first}/undo").text
+    with opened(page.site) as database:
+        database.run("UPDATE lz_user SET city = 'elsewhere' WHERE idnumber = 'E1000'")
+    assert "was changed since" in client.get(f"/sites/acme/runs/{last}/undo").text
+    assert page.browser("vera").get(f"/sites/acme/runs/{last}/undo").status_code == 403
