@@ -233,7 +233,7 @@ def test_everything_works_inside_the_sandbox_and_every_line_of_the_log_is_one_of
     }
     summary = machine.run("cat", f"{SRV}/acme/sftp/outbox/{run}/summary.json", user="sftp-acme").stdout
     assert json.loads(summary)["status"] == "applied"
-    assert owner(machine, f"{SRV}/acme/zone.db") == "lzsyncd:lzsyncd 600"
+    assert owner(machine, f"{SRV}/acme/zone.db") == "lzsyncd:lzsyncd-web 660"
     assert (machine.root / SRV[1:] / "acme/zone/zone.db").read_bytes()[18:20] == b"\2\2"  # a write-ahead log beside it
     assert machine.run("ls", "-A", INBOX, f"{SRV}/acme/spool").stdout.split() == [f"{INBOX}:", f"{SRV}/acme/spool:"]
     for event in map(json.loads, running.lines):
