@@ -35,7 +35,6 @@ TEMPORARY = ".lzsyncd-fetch-"  # no name of a set in it: the inbox does not wait
 # Bytes asked for at once: what OpenSSH gives; others give less. Asking ahead in a thread, as paramiko can, took
 # 313 MiB for a file of 500 MB instead of 59, and that thread dies alone where a connection breaks.
 BLOCK = 255 * 1024
-LOCK = ".visit.lock"
 
 
 @dataclass(frozen=True)
@@ -96,11 +95,9 @@ def visit(database: Database, site: Site, remote: Remote, clock: Clock | None = 
 
 @contextmanager
 def _alone(site: Site) -> Iterator[None]:
-    """One connection at a time, whoever makes it: the lock goes with the process."""
-    path = site.folder / "spool" / LOCK
-    with writing(path):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    """One connection at a time, whoever makes it. The inbox itself is locked: that needs no file, and ends with us."""
+    with writing(site.inbox):
+        handle = os.open(site.inbox, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield

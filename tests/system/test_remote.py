@@ -24,6 +24,8 @@ from lzsyncd.zone.database import Database, opened
 from tests.conftest import copies_of
 from tests.service.test_daemon import SET, Company
 from tests.system.remote import Customer, Relay, customer, is_possible, make_key
+from tests.system.sshd import Server
+from tests.system.supplied import Supplied
 
 pytestmark = pytest.mark.skipif(not is_possible(), reason="An sshd of one's own lets only its own account in.")
 
@@ -431,3 +433,34 @@ def test_the_daemon_fetches_applies_and_puts_the_report_back(ours: Us, company: 
     assert state["trouble"] == []
     assert company.end() == 0
     assert len(list(ours.customer.home.glob("out/*.csv"))) == 3
+
+
+def test_the_service_fetches_inside_its_sandbox_with_a_password_from_a_credential(served: Server) -> None:
+    machine = served.machine
+    machine.run("useradd", "--create-home", "vendor")
+    machine.run("chpasswd", stdin="vendor:pass word\n")
+    for name, data in SET.items():
+        machine.write(f"/home/vendor/out/{name}", data)
+    machine.run("sh", "-c", "mkdir /home/vendor/in && chown -R vendor: /home/vendor")
+    machine.write("/etc/lzsyncd/credentials/vendor", "pass word\n", mode=0o400)
+    credential = "[Service]\nLoadCredential=vendor:/etc/lzsyncd/credentials/vendor\n"
+    machine.write("/etc/systemd/system/lzsyncd.service.d/vendor.conf", credential)
+    machine.run("systemctl", "daemon-reload")
+    machine.run("systemctl", "start", "lzsyncd.service")
+    host_key = machine.read("/etc/ssh/ssh_host_ed25519_key.pub").strip()
+    site = Supplied(
+        served,
+        "acme",
+        *(
+            'settle = "1s"',
+            "[sites.acme.remote]",
+            'host = "127.0.0.1"',
+            'username = "vendor"',
+            f'host_key = "{host_key}"',
+        ),
+        *('password = {credential = "vendor"}', 'folder = "out"', 'reports = "in"', 'after = "move"'),
+    )
+    site.ends("applied")
+    site.until(lambda: list((machine.root / "home/vendor/in").glob("*/summary.json")))
+    assert len(list((machine.root / "home/vendor/out/processed").iterdir())) == 3
+    assert "remote     visited" in site.status()
