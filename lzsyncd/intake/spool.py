@@ -12,7 +12,7 @@ import stat
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -221,8 +221,9 @@ def packing(paths: list[Path]) -> Iterator[None]:
 
 
 def _give_way() -> None:
-    """Lower this thread's priority; on Linux each has its own."""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), PATIENT)
+    """Lower this thread's priority, on Linux each has its own; the service may not (SystemCallFilter=~@resources)."""
+    with suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), PATIENT)
 
 
 def archive(paths: list[Path], folder: Path) -> None:

@@ -239,7 +239,9 @@ def test_everything_works_inside_the_sandbox_and_every_line_of_the_log_is_one_of
     for event in map(json.loads, running.lines):
         assert event.keys() <= KEYS.keys()
         assert all(type(value) is KEYS[key].type for key, value in event.items())
-        assert {"@timestamp", "log.level", "message", "ecs.version", "service.name", "event.action"} <= event.keys()
+        assert {"@timestamp", "log.level", "message", "ecs.version", "service.name", "event.action"} <= event.keys(), (
+            event
+        )
         assert not re.search(r"\b(ann|bob|Lee|London|Acme)\b", json.dumps(event))
     by_others = {event["process.pid"] for event in running.events("run_finished")}
     assert by_others.isdisjoint({running.pid})
