@@ -437,11 +437,11 @@ def test_the_daemon_fetches_applies_and_puts_the_report_back(ours: Us, company: 
 
 def test_the_service_fetches_inside_its_sandbox_with_a_password_from_a_credential(served: Server) -> None:
     machine = served.machine
-    machine.run("useradd", "--create-home", "vendor")
+    machine.run("useradd", "--create-home", "--home-dir=/srv/vendor", "vendor")
     machine.run("chpasswd", stdin="vendor:pass word\n")
     for name, data in SET.items():
-        machine.write(f"/home/vendor/out/{name}", data)
-    machine.run("sh", "-c", "mkdir /home/vendor/in && chown -R vendor: /home/vendor")
+        machine.write(f"/srv/vendor/out/{name}", data)
+    machine.run("sh", "-c", "mkdir /srv/vendor/in && chown -R vendor: /srv/vendor")
     machine.write("/etc/lzsyncd/credentials/vendor", "pass word\n", mode=0o400)
     credential = "[Service]\nLoadCredential=vendor:/etc/lzsyncd/credentials/vendor\n"
     machine.write("/etc/systemd/system/lzsyncd.service.d/vendor.conf", credential)
@@ -461,6 +461,6 @@ def test_the_service_fetches_inside_its_sandbox_with_a_password_from_a_credentia
         *('password = {credential = "vendor"}', 'folder = "out"', 'reports = "in"', 'after = "move"'),
     )
     site.ends("applied")
-    site.until(lambda: list((machine.root / "home/vendor/in").glob("*/summary.json")))
-    assert len(list((machine.root / "home/vendor/out/processed").iterdir())) == 3
+    site.until(lambda: list((machine.root / "srv/vendor/in").glob("*/summary.json")))
+    assert len(list((machine.root / "srv/vendor/out/processed").iterdir())) == 3
     assert "remote     visited" in site.status()
