@@ -14,7 +14,8 @@ from lzsyncd.ledger.requests import Kind
 from lzsyncd.zone.database import Database
 from tests.laws.company import DAY_ONE, DAY_TWO
 from tests.laws.ground import ask, sync_at
-from tests.sync.desk import ON_SQLITE, Desk, Killed
+from tests.sync.desk import ON_SQLITE, Desk, Killed, partial
+from tests.sync.test_arrivals import SOME, SOME_MORE
 
 PEOPLE_ONLY = {"user.csv": DAY_ONE["user.csv"]}
 
@@ -164,3 +165,26 @@ def test_an_approval_that_kills_its_process_again_and_again_is_given_up(
 def test_an_approval_whose_run_fails_says_so(desk: Desk, held: str, broken: Callable[..., None]) -> None:
     broken(1)
     assert decide(desk, Kind.APPROVE, held)["exit_code"] == 1
+
+
+# -- not waiting for the slot
+
+
+def test_a_set_that_waits_for_its_slot_is_applied_at_once_when_somebody_asks(desk: Desk) -> None:
+    run = desk.arrive(DAY_ONE)
+    assert desk.status(run) == "checked"
+    done = decide(desk, Kind.SYNC, run)
+    assert (done["exit_code"] in (0, 10), done["result_run_id"], desk.status(run)) == (True, run, "applied")
+    again = decide(desk, Kind.SYNC, run)
+    assert again["exit_code"] == 2
+    assert "does not wait for its slot" in again["message"]
+
+
+@ON_SQLITE
+def test_a_set_behind_one_that_is_held_waits_on(desk: Desk) -> None:
+    desk.site = partial(desk.site, *Element)
+    first, second = desk.arrive(SOME), desk.arrive(SOME_MORE)
+    desk.tell(f"UPDATE sync_run SET status = 'held' WHERE id = '{first}'")
+    done = decide(desk, Kind.SYNC, second)
+    assert (done["exit_code"], desk.statuses()) == (2, ["held", "checked"])
+    assert "waits behind another one" in done["message"]
