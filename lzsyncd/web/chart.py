@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 from lzsyncd.web.questions.runs import RunLine
 from lzsyncd.web.shown import moment, state
 
-STEP, BAR, HALF, GAP = 22, 14, 60, 3  # units of the drawing
+STEP, BAR, HALF, GAP = 34, 20, 60, 3  # units of the drawing
+LEAST = 24  # runs for which there is room: with few of them bars do not grow
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def chart(lines: Sequence[RunLine], zone: ZoneInfo) -> Chart:
         )
         for place, line in enumerate(shown)
     ]
-    return Chart(bars, max(len(bars), 12) * STEP)
+    return Chart(bars, max(len(bars), LEAST) * STEP)
 
 
 def _length(amount: int, most: int) -> int:

@@ -11,7 +11,7 @@ from lzsyncd.zone.dialect import Row
 
 ROWS = 50  # of a page
 WINDOW = 5_000  # rows looked at in one go where no index helps
-TIME = 0.05  # seconds for looking; who wants more goes on
+TIME = 0.03  # seconds for looking; who wants more goes on
 COUNTED = 1_000  # more than that is told as "more than"
 LAST_SIGN = "\U0010ffff"  # sorts behind every text that begins with what stands before it
 
