@@ -19,6 +19,7 @@ from tests.reference.model import (
     UNITS,
     CustomField,
     Finding,
+    Limits,
     Outcome,
     Policy,
     Row,
@@ -339,6 +340,18 @@ def policies(draw: st.DrawFn, element: str) -> Policy:
         delimiter=draw(mostly(",", ";")),
         customfields=PERSON_FIELDS if element == "user" else UNIT_FIELDS,
     )
+
+
+@st.composite
+def limits(draw: st.DrawFn) -> Limits:
+    """Limits that a company of six people meets."""
+    some = st.sampled_from((None, None, "1%", "20%", "50%", "100%", 0, 1, 2))
+    names = ("removed", "updated", "created", "key_changes", "moved", "manager_changes", "rejected")
+    found = {f"max_{name}": draw(some) for name in names}
+    return Limits(**found, min_records=draw(st.integers(1, 3)), on_exceed=draw(st.sampled_from(WAYS_TO_EXCEED)))
+
+
+WAYS_TO_EXCEED = ("hold", "withhold-removals")
 
 
 # --- zones -----------------------------------------------------------------------------------------------------------

@@ -30,6 +30,9 @@ def site_of(policy: model.Site, folder: Path, database: str) -> Site:
         f'timezone = "{policy.timezone}"',
         f'incomplete = "{policy.incomplete}"',
     ]
+    if policy.limits:
+        limits = {name: "none" if value is None else value for name, value in vars(policy.limits).items()}
+        lines += ["[sites.acme.guard]", "lost_column = false", *(f"{n} = {json.dumps(v)}" for n, v in limits.items())]
     for element in ELEMENTS:
         lines += _element_lines(element, policy.policy(element))
     return parse("\n".join(lines)).sites["acme"]

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from . import rules
+from . import guard, rules
 from .model import COUNTS, ELEMENTS, UNITS, Finding, Outcome, Row, Site, Zone, severity
 from .reader import Reading, read_file
 from .state import NextState, Verdicts, is_away
@@ -31,7 +31,7 @@ def sync(zone: Zone, files: dict[str, bytes], site: Site, today: date = A_DAY) -
     outcome = Outcome("applied" if after != zone else "unchanged", after, counts, sorted(findings))
     outcome.withheld, outcome.protected = plan.withheld, plan.verdicts.protected
     outcome.rounds, outcome.plannings = plan.rounds, plan.plannings
-    if site.incomplete == "hold" and _incomplete(readings, site):
+    if plan.breaches or (site.incomplete == "hold" and _incomplete(readings, site)):
         outcome.status, outcome.zone = "held", zone.copy()
     return outcome
 
@@ -70,15 +70,27 @@ class Plan:
             protected = self.verdicts.protected | rules.units_in_use(self.state)
             if protected == self.verdicts.protected:
                 free = rules.units_no_longer_in_use(self.state, released)
-                if not free:
+                if not free and not self._guard_removals():
                     break
                 released |= free
-                protected = protected - free
-            self.verdicts = Verdicts(protected=protected)
+                guarded = self.verdicts.guarded
+                protected = {pair for pair in protected - free if pair[0] not in guarded}
+            self.verdicts = Verdicts(protected=protected, guarded=self.verdicts.guarded)
         self.findings += [fault.finding for fault in rules.inactive_managers(self.state)]
         self.findings += self._removals_refused()
         self.withheld = {e for e in readings if self.state.is_withheld(e) and self.state.would_go(e)}
         self.findings += [Finding(element, 0, "", "set.removals_withheld") for element in self.withheld]
+        self.breaches = [(e, figure) for e in readings for figure in guard.exceeded(self, e)]
+        told = [element for element, _ in self.breaches] + [*self.verdicts.guarded]
+        self.findings += [Finding(element, 0, "", "guard.exceeded") for element in told]
+
+    def _guard_removals(self) -> bool:
+        """`withhold-removals`: nobody goes in an element in which too many would; whether there was one."""
+        if self.site.limits is None or self.site.limits.on_exceed == "hold":
+            return False
+        over = {e for e in self.readings if e not in self.verdicts.guarded and guard.exceeded(self, e, ("removed",))}
+        self.verdicts.guarded |= over
+        return bool(over)
 
     def _settle(self) -> None:
         """Rounds: reject, and drop, all at once, what breaks a rule in the state; until nothing does."""
@@ -140,13 +152,14 @@ class Plan:
         counts["warnings"] = sum(f.element == element and severity(f, self.site) == "warning" for f in findings)
         for record in self.state.accepted(element):
             if not (record.deleted and record.key in going):
-                counts[self._action(element, record.key)] += 1
+                counts[self.action(element, record.key)] += 1
         whole = ("created", "updated", "unchanged", "revived", "rejected")
         if counts["read"] != sum(counts[name] for name in whole) + counts["removed"] - counts["absent"]:
             raise AssertionError(f"law 1: {counts}")
         return counts
 
-    def _action(self, element: str, key: str) -> str:
+    def action(self, element: str, key: str) -> str:
+        """What becomes of an accepted record."""
         old, versions = self.zone.rows(element).get(key), self.state.versions[element].get(key, [])
         if not versions:
             return "unchanged"  # a new record that is left out, or one that says of a key not there that it goes

@@ -48,6 +48,25 @@ class Policy:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """What one run may change: shares like `10%`, numbers, or None."""
+
+    max_removed: int | str | None = "10%"
+    max_updated: int | str | None = "75%"
+    max_created: int | str | None = None
+    max_key_changes: int | str | None = "5%"
+    max_moved: int | str | None = "25%"
+    max_manager_changes: int | str | None = None
+    max_rejected: int | str | None = "20%"
+    min_records: int = 20
+    on_exceed: str = "hold"
+
+    def of(self, figure: str) -> int | str | None:
+        limit: int | str | None = getattr(self, f"max_{figure}")
+        return limit
+
+
+@dataclass(frozen=True)
 class Site:
     """The configuration of one site."""
 
@@ -56,6 +75,7 @@ class Site:
     user: Policy = field(default_factory=Policy)
     timezone: str = "Europe/London"
     incomplete: str = "hold"
+    limits: Limits | None = None  # None: no history has as many records as the default asks for
 
     def __post_init__(self) -> None:
         for element in ELEMENTS:
@@ -158,7 +178,8 @@ _DROPS_LINK = (
     "user.appraiser.unknown user.appraiser.self user.job.dates"
 )
 _WARNING = (
-    "set.incomplete set.removals_withheld file.column.unknown value.date value.number value.option value.country "
+    "set.incomplete set.removals_withheld guard.exceeded file.column.unknown "
+    "value.date value.number value.option value.country "
     "value.timezone value.lang value.url value.normalised org.in_use pos.in_use user.manager.inactive "
     "user.password.refused"
 )

@@ -31,6 +31,7 @@ class Verdicts:
     rejected: set[Record] = field(default_factory=set)
     dropped: set[tuple[Record, str]] = field(default_factory=set)
     protected: set[tuple[str, str]] = field(default_factory=set)
+    guarded: set[str] = field(default_factory=set)
 
 
 class NextState:
@@ -55,7 +56,9 @@ class NextState:
         return {key: way for key, way in self.would_go(element).items() if (element, key) not in kept}
 
     def is_withheld(self, element: str) -> bool:
-        """Law 3: a key could not be read, and it may be anybody's."""
+        """Law 3: a key could not be read, and it may be anybody's. Or the guard: too many would go."""
+        if element in self.verdicts.guarded:
+            return True
         reading = self.readings.get(element)
         return bool(reading and reading.has_unreadable_key and self.site.policy(element).unreadable == "withhold")
 
