@@ -1,6 +1,7 @@
 """`[web]`: where the admin page listens."""
 
 import re
+from ipaddress import ip_address
 from typing import Any
 
 from lzsyncd.config.models import Web
@@ -39,4 +40,8 @@ def listening(value: Any) -> str:
 
 def local(listen: str) -> bool:
     """Whether only this machine can reach a server that listens there."""
-    return listen.startswith(("unix:", "127.", "[::1]:", "localhost:"))
+    host = listen.rpartition(":")[0].strip("[]")
+    try:
+        return listen.startswith("unix:") or host == "localhost" or ip_address(host).is_loopback
+    except ValueError:  # a name may mean any address
+        return False
