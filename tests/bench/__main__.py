@@ -9,7 +9,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +21,18 @@ from tests.bench.programs import ProgramFailed, Run, make_site, run_floor, run_s
 CHANGE = 0.01
 COLUMNS = (
     *("database", "users", "file", "work"),
-    *("lzsyncd s", "floor s", "ratio", "rows/s", "PSS MiB", "RSS MiB", "server MiB"),
+    *(
+        "lzsyncd s",
+        "floor s",
+        "ratio",
+        "CPU s",
+        "floor CPU s",
+        "CPU ratio",
+        "rows/s",
+        "PSS MiB",
+        "RSS MiB",
+        "server MiB",
+    ),
 )
 TO_THE_LEFT = [name in {"database", "file", "work"} for name in COLUMNS]
 
@@ -75,15 +86,20 @@ class Line:
     def cells(self, rows: int) -> list[str]:
         """The measured cells: medians of seconds, the most of memory."""
         floor = statistics.median(run.seconds for run in self.floors) if self.floors else 0.0
+        floor_cpu = statistics.median(run.cpu for run in self.floors) if self.floors else 0.0
         server = f"{max(memory.pss for memory in self.servers):.0f}" if self.servers else "-"
         if not self.syncs:
-            return ["-", f"{floor:.2f}", "-", "-", "-", "-", server]
+            return ["-", f"{floor:.2f}", "-", "-", f"{floor_cpu:.2f}", *"----", server]
         sync = statistics.median(run.seconds for run in self.syncs)
+        cpu = statistics.median(run.cpu for run in self.syncs)
         pss, rss = (max(run.memory[kind] for run in self.syncs) for kind in (0, 1))
         return [
             f"{sync:.2f}",
             f"{floor:.2f}" if floor else "-",
             f"{sync / floor:.2f}" if floor else "-",
+            f"{cpu:.2f}",
+            f"{floor_cpu:.2f}" if floor else "-",
+            f"{cpu / floor_cpu:.2f}" if floor else "-",
             f"{rows / sync:,.0f}",
             f"{pss:.0f}",
             f"{rss:.0f}",
@@ -177,14 +193,17 @@ def measure_once(
 
 def measure_floor(bench: Bench, database: str, days: Days, line: Line) -> None:
     bench.settle()
-    line.floors.append(run_floor(line.work.floor, database, days.folders[0]))
+    before = bench.server_cpu()
+    run = run_floor(line.work.floor, database, days.folders[0])
+    line.floors.append(replace(run, cpu=run.cpu + bench.server_cpu() - before))
 
 
 def measure_sync(bench: Bench, configuration: Path, days: Days, line: Line) -> None:
     bench.settle()
+    before = bench.server_cpu()
     with bench.server_memory() as server:
         run = run_sync(configuration, days.folders[line.work.day])
-    line.syncs.append(run)
+    line.syncs.append(replace(run, cpu=run.cpu + bench.server_cpu() - before))
     if server:
         line.servers.append(server.peak)
     counts = run.document["counts"]["user"]

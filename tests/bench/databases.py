@@ -10,6 +10,7 @@ import peewee
 from playhouse.migrations import Runner
 
 import lzsyncd.zone
+from tests.bench.cpu import cpu_of_tree
 from tests.bench.memory import PeakMemory
 from tests.postgres import Cluster
 
@@ -33,6 +34,9 @@ class Bench(Protocol):
 
     def server_memory(self) -> AbstractContextManager[PeakMemory | None]:
         """Watch the server's memory, where there is a server."""
+
+    def server_cpu(self) -> float:
+        """Seconds of processor time that the server has used."""
 
     def close(self) -> None:
         """Remove everything."""
@@ -62,6 +66,9 @@ class SQLiteBench:
 
     def server_memory(self) -> AbstractContextManager[None]:
         return nullcontext()
+
+    def server_cpu(self) -> float:
+        return 0.0
 
     def close(self) -> None:
         pass
@@ -96,6 +103,9 @@ class PostgreSQLBench:
 
     def server_memory(self) -> PeakMemory:
         return PeakMemory(self._cluster.pid, SERVER_INTERVAL)
+
+    def server_cpu(self) -> float:
+        return cpu_of_tree(self._cluster.pid)
 
     def close(self) -> None:
         self._cluster.stop()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -28,11 +29,13 @@ class Run:
 
     Attributes:
         seconds: from its start to its end.
+        cpu: seconds that its processes have used.
         memory: the peak of its process tree.
         document: what it said, as JSON.
     """
 
     seconds: float
+    cpu: float
     memory: Memory
     document: Any
 
@@ -62,7 +65,7 @@ def run_floor(work: str, database: str, files: Path) -> Run:
         ProgramFailed: it failed.
     """
     run = _run(["-m", "tests.bench.floor", work, database, str(files)], tell_start=True)
-    return Run(run.document, run.memory, run.document)
+    return Run(run.document, run.cpu, run.memory, run.document)
 
 
 def _run(arguments: list[str], *, tell_start: bool = False) -> Run:
@@ -70,13 +73,19 @@ def _run(arguments: list[str], *, tell_start: bool = False) -> Run:
     start = time.monotonic()
     command = [sys.executable, *arguments, *([str(start)] if tell_start else [])]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    used = _used_by_children()
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     with PeakMemory(process.pid) as watch:
         output, complaints = process.communicate()
         seconds = time.monotonic() - start
     if process.returncode not in GOOD_EXITS:
         raise ProgramFailed(_last_words(arguments, process.returncode, output, complaints))
-    return Run(seconds, watch.peak, _document(arguments, output))
+    return Run(seconds, _used_by_children() - used, watch.peak, _document(arguments, output))
+
+
+def _used_by_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _document(arguments: list[str], output: bytes) -> Any:
