@@ -177,7 +177,7 @@ class Run:
         return iso(self.options.clock())
 
     def _in_transaction(self, file_set: FileSet, taken: list[Taken]) -> Result:
-        # the history of a first load is written from reading on
+        # the history of a first load is written from reading on; on PostgreSQL nobody can look at it meanwhile
         with self.database.indexes_last("sync_change", MANY if is_large(taken) else 0):
             picture = self._read(taken)
             missing = self._missing(file_set, picture)

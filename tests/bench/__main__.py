@@ -1,6 +1,9 @@
 """Measure first load, unchanged and 1 % changed, each right beside its floor, and print one table.
 
 With --undo also how long it takes to take the last and the first of them back.
+
+CPU seconds are those of all processes, the server's too. The floor's on SQLite include making its tuples, which its
+seconds do not.
 """
 
 import argparse
@@ -215,9 +218,10 @@ def measure_sync(bench: Bench, configuration: Path, days: Days, line: Line) -> N
 def measure_undo(bench: Bench, configuration: Path, line: Line, undone: Run) -> None:
     """Take back what a measured sync has done; the later one comes first."""
     bench.settle()
+    before = bench.server_cpu()
     with bench.server_memory() as server:
         run = run_undo(configuration, undone.document["run"])
-    line.syncs.append(run)
+    line.syncs.append(replace(run, cpu=run.cpu + bench.server_cpu() - before))
     if server:
         line.servers.append(server.peak)
     told, done = run.document["counts"]["user"], undone.document["counts"]["user"]
