@@ -58,6 +58,8 @@ def _claim(picture: Picture, staged: Staged, column: Column) -> None:
     e, database = staged.element, picture.database
     name = f"claim_{e}_{column.name}"
     picture.table(name, f"{CLAIM}, value TEXT, cell TEXT")
+    if not database.value(f"SELECT 1 FROM match_{e} LIMIT 1"):
+        return
     suspects = f"SELECT value FROM suspect_{e} WHERE column_name = '{column.name}'"
     if staged.alone and not database.value(f"{suspects} LIMIT 1"):
         return

@@ -6,7 +6,7 @@ selects candidates; it cannot tell NULL from '', so the comparison field by fiel
 
 from lzsyncd.feed.elements import Element, Home
 from lzsyncd.feed.stage import Staged, custom_columns, stage_columns
-from lzsyncd.sync.picture import Picture, job_join, link_joins, standing_text
+from lzsyncd.sync.picture import Picture, job_join, link_joins, may_have_copies, standing_text
 from lzsyncd.zone.dialect import UNIT_SEPARATOR
 
 BLOCK = 20_000  # candidates taken to columns at a time
@@ -119,6 +119,8 @@ def _add_faulty(picture: Picture, e: Element) -> None:
 
 def _add_duplicates(picture: Picture, e: Element) -> None:
     """Copies of a key may each equal what stands; all are rejected, so all are staged."""
+    if not may_have_copies(picture, e):
+        return
     picture.database.run(
         f"INSERT INTO differs_{e} SELECT s.line FROM seen_{e} s WHERE s.idnumber IN ("
         f"SELECT d.idnumber FROM seen_{e} d WHERE d.idnumber IN (SELECT value FROM suspect_{e}) "

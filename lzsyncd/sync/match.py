@@ -5,7 +5,7 @@ New records get the ids they will have, so that a link to somebody new is a numb
 
 from lzsyncd.feed.elements import Column, Element
 from lzsyncd.feed.stage import Staged, cell
-from lzsyncd.sync.picture import LINKS, UNITS, Picture, given, job_join
+from lzsyncd.sync.picture import LINKS, UNITS, Picture, given, job_join, may_have_copies
 
 UNIT_TABLE = (
     "record INTEGER, copy INTEGER, idnumber TEXT, id BIGINT, sid BIGINT, managed BOOLEAN, "
@@ -47,7 +47,7 @@ def match(picture: Picture) -> None:
 
 def _mark_copies(picture: Picture, e: Element) -> None:
     """Mark records whose key is there more than once: 1 the first, which stands for the key, 2 the others."""
-    if not picture.database.value(f"SELECT 1 FROM suspect_{e} UNION ALL SELECT 1 FROM present_{e} LIMIT 1"):
+    if not may_have_copies(picture, e):
         return
     suspects = f"(SELECT value FROM suspect_{e} WHERE column_name = 'idnumber' UNION SELECT idnumber FROM present_{e})"
     picture.database.run(

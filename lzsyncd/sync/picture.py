@@ -65,6 +65,12 @@ def accepted(element: Element, alias: str = "m") -> str:
     return f"NOT EXISTS (SELECT 1 FROM out_{element} x WHERE x.line = {alias}.line)"
 
 
+def may_have_copies(picture: Picture, e: Element) -> bool:
+    """Whether reading suspects that any key, or other value of which there may be one, is there twice."""
+    suspects = f"SELECT 1 FROM suspect_{e} UNION ALL SELECT 1 FROM present_{e} LIMIT 1"
+    return bool(picture.database.value(suspects))
+
+
 def new_records(staged: Staged) -> str:
     """SQL: from the accepted records (`s`) that are new, in the order of the file; `new_id` is what each gets.
 
