@@ -2,6 +2,7 @@
 
 import csv
 import io
+import sqlite3
 
 import pytest
 from starlette.testclient import TestClient
@@ -183,3 +184,48 @@ def test_a_site_without_a_database_says_so(page: Page):
 def test_the_page_can_not_write_what_it_only_reads(page: Page):
     with page.house.ledger(page.site) as database, pytest.raises(Exception, match=r"read-?only"):
         database.run("UPDATE lz_user SET city = 'x'")
+
+
+def test_an_audience_shows_its_rule_and_members_and_a_person_why_they_are_in_it(page: Page):
+    with opened(page.site) as database:
+        database.run("INSERT INTO lz_audience (name, rule, frozen) VALUES ('Safety', '{\"match\": \"all\"}', TRUE)")
+        number = database.value("SELECT id FROM lz_audience")
+        since = "2026-11-28T02:00:00.000Z"
+        database.run("INSERT INTO lz_audience_member (audience_id, user_id, since) VALUES (?, 1, ?)", (number, since))
+        database.run(
+            "INSERT INTO lz_assignment (user_id, item, audience_id, assigned_at, due_at) "
+            "VALUES (1, 'course:S', ?, ?, ?)",
+            (number, since, since),
+        )
+        database.run(
+            "INSERT INTO sync_member (run_id, audience_id, idnumber, action, reason) "
+            "VALUES (?, ?, 'E1000', 'joined', ?)",
+            (run_of(page), number, "org is under OPS"),
+        )
+    client = page.browser("vera")
+    assert "Frozen" in text_of(client, "audiences")
+    one = text_of(client, f"audiences/{number}")
+    assert "&#34;match&#34;: &#34;all&#34;" in one
+    assert "Grace Hopper" in one
+    person = text_of(client, "people/1")
+    for sign in ("Safety", "course:S", "org is under OPS", "Joined"):
+        assert sign in person
+
+
+def test_what_nobody_foresaw_is_told_without_a_value_and_with_all_headers(page: Page, monkeypatch: pytest.MonkeyPatch):
+    client = page.browser("vera")
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("a value of a file")
+
+    monkeypatch.setattr("lzsyncd.web.people.people.people", broken)
+    answer = client.get("/sites/acme/people")
+    assert (answer.status_code, "Something went wrong here" in answer.text) == (500, True)
+    assert "a value of a file" not in answer.text
+    assert "content-security-policy" in answer.headers
+    monkeypatch.setattr("lzsyncd.web.people.people.people", lambda *_: locked())
+    assert client.get("/sites/acme/people").status_code == 503
+
+
+def locked() -> None:
+    raise sqlite3.OperationalError("database is locked")
