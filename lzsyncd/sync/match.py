@@ -43,6 +43,17 @@ def match(picture: Picture) -> None:
     picture.table("match_user", f"{picture.database.dialect.line}, {USER_TABLE}")
     picture.database.run(_user_query(picture, picture.staged[Element.USER]))
     _index_matches(picture, Element.USER)
+    if not picture.staged[Element.USER].alone:
+        _know_links_made_by_hand(picture)
+
+
+def _know_links_made_by_hand(picture: Picture) -> None:
+    """Somebody made by hand has a job made by hand, perhaps several: the first one's links stand."""
+    links = ", ".join(f"old_{link} = j.{link}_id" for link in LINKS.values())
+    picture.database.run(
+        f"UPDATE match_user SET {links} FROM lz_job j WHERE NOT match_user.managed AND j.id = "
+        "(SELECT min(h.id) FROM lz_job h WHERE h.user_id = match_user.id AND NOT h.managed)"
+    )
 
 
 def _mark_copies(picture: Picture, e: Element) -> None:
