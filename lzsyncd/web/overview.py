@@ -2,6 +2,8 @@
 
 from contextlib import suppress
 from dataclasses import dataclass
+from hashlib import sha256
+from http import HTTPStatus
 
 from starlette.responses import Response
 
@@ -36,12 +38,22 @@ class Health:
 
 def overview(visit: Visit) -> Response:
     """The page."""
-    return visit.page("overview.html", here="overview", **known(visit))
+    values = known(visit)
+    return visit.page("overview.html", here="overview", seen=_mark(visit, values), **values)
 
 
 def now(visit: Visit) -> Response:
     """The part of it that changes by itself."""
-    return visit.page("now.html", **known(visit))
+    values = known(visit)
+    mark = _mark(visit, values)
+    if visit.asked("seen") == mark:  # nothing is swapped: whoever is there with the keyboard stays where they are
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+    return visit.page("now.html", seen=mark, **values)
+
+
+def _mark(visit: Visit, values: dict[str, object]) -> str:
+    """What is another as soon as anything that is shown is."""
+    return sha256(bytes(visit.page("now.html", seen="", **values).body)).hexdigest()[:16]
 
 
 def known(visit: Visit) -> dict[str, object]:

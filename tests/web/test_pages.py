@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import sqlite3
 
 import pytest
@@ -225,6 +226,17 @@ def test_what_nobody_foresaw_is_told_without_a_value_and_with_all_headers(page: 
     assert "content-security-policy" in answer.headers
     monkeypatch.setattr("lzsyncd.web.people.people.people", lambda *_: locked())
     assert client.get("/sites/acme/people").status_code == 503
+
+
+def test_what_follows_by_itself_is_swapped_only_when_it_has_changed(page: Page):
+    client = page.browser("vera")
+    (path,) = re.findall(r'hx-get="(/sites/acme/now[^"]+)"', client.get("/sites/acme/").text)
+    assert client.get(path).status_code == 204
+    (page.site.inbox / "user.csv").write_text("idnumber\n", encoding="utf-8")
+    changed = client.get(path)
+    assert (changed.status_code, "user.csv" in changed.text) == (200, True)
+    (path,) = re.findall(r'hx-get="(/sites/acme/now[^"]+)"', changed.text)
+    assert client.get(path).status_code == 204
 
 
 def locked() -> None:
