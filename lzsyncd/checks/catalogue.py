@@ -301,8 +301,8 @@ ENTRIES: tuple[Entry, ...] = (
     _warning("audience.empty", "The audience “{detail}” has no members.", "Check its rule."),
     _warning(
         "audience.broken",
-        "The rule of the audience “{detail}” names something that is gone; it is frozen.",
-        "Correct the rule, or bring the unit, position or audience back.",
+        "The rule of the audience “{detail}” names what is not there: {value}. It is frozen.",
+        "Correct the rule, or bring it back.",
     ),
 )
 

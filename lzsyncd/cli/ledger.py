@@ -166,11 +166,12 @@ def history(
     from lzsyncd.cli.output import say_json_list
     from lzsyncd.cli.shown import show_history, show_past
     from lzsyncd.ledger import queries
+    from lzsyncd.ledger.life import life
     from lzsyncd.ledger.past import moment_of, past_of
 
     chosen = chosen_site(configuration(context), site)
     with ledger_of(chosen) as database:
-        steps = queries.history(database, element, idnumber)
+        steps = queries.history(database, element, idnumber) if as_of else life(database, element, idnumber)
         if as_of:
             past = past_of(steps, moment_of(as_of, chosen.timezone))
             if past.fields is None:

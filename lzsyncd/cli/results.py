@@ -5,7 +5,7 @@ from itertools import chain
 from typing import Any
 
 from lzsyncd.cli.output import Cell, Heading, note, number, say, say_json, say_json_with, say_table, whole
-from lzsyncd.cli.shown import first, limit_of, show_changes, show_codes, show_counts, show_findings
+from lzsyncd.cli.shown import first, limit_of, show_audiences, show_changes, show_codes, show_counts, show_findings
 from lzsyncd.config import Site
 from lzsyncd.errors import ExitCode
 from lzsyncd.ledger.queries import RunSummary, Told, code_counts, findings, summary
@@ -83,6 +83,7 @@ def _show_run(database: Database, site: Site, told: RunSummary) -> None:
     say(" ".join(part for part in (WORDS[told.status], told.message) if part))
     say()
     show_counts(told.counts)
+    show_audiences(told.audiences)
     codes = code_counts(database, told.run)
     if not codes:
         say("\nNo findings.")

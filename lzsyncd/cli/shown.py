@@ -24,6 +24,7 @@ from lzsyncd.cli.output import (
     whole,
 )
 from lzsyncd.config import Site
+from lzsyncd.ledger.learning import LEARNING
 from lzsyncd.ledger.past import Past
 from lzsyncd.ledger.queries import Cause, Change, CodeCount, RunSummary, Step, Told
 from lzsyncd.logline import as_text, shaped
@@ -136,12 +137,21 @@ def show_run(site: Site, run: RunSummary, codes: Sequence[CodeCount], breaches: 
     if run.counts:
         say()
         show_counts(run.counts)
+    show_audiences(run.audiences)
     if breaches:
         say()
         show_breaches(breaches)
     if codes:
         say()
         show_codes(codes)
+
+
+def show_audiences(audiences: Sequence[dict[str, Any]]) -> None:
+    """What moved in audiences; nothing where nothing did."""
+    if audiences:
+        say()
+        headings = [whole("audience"), *map(number, LEARNING)]
+        say_table(headings, [list(row.values()) for row in audiences])
 
 
 def show_breaches(breaches: Sequence[dict[str, Any]]) -> None:

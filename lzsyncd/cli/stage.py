@@ -1,9 +1,10 @@
 """Where the tour of `demo` is shown: this terminal."""
 
 import sys
+from typing import Any
 
 from lzsyncd.cli.output import is_terminal, say, visible
-from lzsyncd.cli.shown import show_cause, show_counts, show_step
+from lzsyncd.cli.shown import show_audiences, show_cause, show_counts, show_step
 from lzsyncd.ledger.queries import Cause, Step
 
 
@@ -31,6 +32,11 @@ class Stage:
         """What became of the records."""
         say()
         show_counts(counts)
+        say()
+
+    def audiences(self, moved: list[dict[str, Any]]) -> None:
+        """What moved in audiences."""
+        show_audiences(moved)
         say()
 
     def causes(self, found: list[Cause]) -> None:

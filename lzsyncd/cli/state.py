@@ -112,10 +112,11 @@ def _ledger(database: Database) -> _Told:
     states = [(run.run, run.status) for run in waiting.pending(database, (Status.CHECKED, Status.HELD))]
     held = [{"run": run, "why": summary(database, run).message} for run, status in states if status == "held"]
     good = database.value(
-        "SELECT max(finished_at) FROM sync_run WHERE kind = 'sync' AND status IN ('applied', 'unchanged')"
+        "SELECT max(finished_at) FROM sync_run WHERE kind = 'sync' AND status IN ('applied', 'unchanged') "
+        "AND set_hash IS NOT NULL"  # rules alone bring no set
     )
     return _Told(
-        {"run": last.run, "status": last.status, "at": last.started_at},
+        {"run": last.run, "status": last.status, "at": last.started_at, "learning": last.learning},
         [run for run, status in states if status == "checked"],
         held,
         str(good or ""),
@@ -197,6 +198,8 @@ def _lines(site: SiteState) -> list[str]:
     if site.working:
         rows.append(("now", "a run is under way"))
     rows.append(("last run", f"{last['run']}, {last['status']}, {last['at'][:16]}Z" if last else "none yet"))
+    if last and any(last["learning"].values()):
+        rows.append(("", ", ".join(f"{number:,} {what}" for what, number in last["learning"].items() if number)))
     rows += [("waits", f"run {run} is checked and waits for its slot") for run in site.waiting_runs]
     rows += [("held", f"run {held['run']}: {held['why']}") for held in site.held]
     rows.append(("next slot", f"{site.next_slot['name']}, {site.next_slot['due_at'][:16]}Z"))

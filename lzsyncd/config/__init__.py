@@ -18,7 +18,7 @@ from lzsyncd.config.models import (
     Site,
     Web,
 )
-from lzsyncd.config.reading import load, parse
+from lzsyncd.config.reading import load, parse, read_rules
 from lzsyncd.config.remote import Remote
 from lzsyncd.config.secrets import Secret, SecretError
 
@@ -42,4 +42,5 @@ __all__ = [
     "effective",
     "load",
     "parse",
+    "read_rules",
 ]

@@ -11,6 +11,7 @@ from lzsyncd.config.remote import Remote
 from lzsyncd.config.secrets import Secret
 from lzsyncd.config.values import byte_size_text, duration_text
 from lzsyncd.feed.elements import Column, Element
+from lzsyncd.learning.rules import MOVING, Audience, Condition, FieldKind, Group
 from lzsyncd.service.slots import Schedule
 
 Value = str | bool | int | Path | ZoneInfo | Secret | Schedule | Limit | tuple[str, ...]
@@ -75,6 +76,8 @@ def _site(site: Site) -> Iterator[str]:
         yield from _remote(f"sites.{site.name}.remote", site.remote)
     for element, config in site.elements.items():
         yield from _element(f"sites.{site.name}.{element}", element, config)
+    for audience in site.audiences:
+        yield from _audience(f"sites.{site.name}.audiences", audience)
 
 
 def _guard(name: str, guard: Guard) -> Iterator[str]:
@@ -130,6 +133,34 @@ def _element(name: str, element: Element, config: ElementConfig) -> Iterator[str
         yield from _table(f"{name}.columns", **config.column_map)
     for column in config.custom:
         yield from _field(f"{name}.customfields.{column.custom_name}", column)
+
+
+def _audience(name: str, audience: Audience) -> Iterator[str]:
+    yield ""
+    yield f"[[{name}]]"
+    yield f"name = {quoted(audience.name)}"
+    yield f"match = {quoted(audience.rule.match)}"
+    yield from ("rules = [", *(f"  {_rule(rule)}," for rule in audience.rule.rules), "]")
+    yield f"assign = {_toml(audience.assign)}"
+    if audience.due is not None:
+        yield f"due = {quoted(duration_text(audience.due))}"
+    yield f"on_leave = {quoted(audience.on_leave)}"
+    yield f"never_remove_members = {_toml(audience.never_remove_members)}"
+
+
+def _rule(rule: Condition | Group) -> str:
+    if isinstance(rule, Group):
+        return f"{{ {rule.match} = [{', '.join(map(_rule, rule.rules))}] }}"
+    return f"{{ field = {quoted(rule.field.name)}, {rule.operator} = {_value(rule)} }}"
+
+
+def _value(condition: Condition) -> str:
+    value = condition.value
+    if condition.operator in MOVING:
+        return quoted(f"{value}d")
+    if condition.field.kind is FieldKind.BOOLEAN and isinstance(value, str):
+        return _toml(value in ("1", "true"))
+    return _toml(value)
 
 
 def _field(name: str, column: Column) -> Iterator[str]:

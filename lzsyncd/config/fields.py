@@ -123,7 +123,7 @@ def _default(kind: Kind | None, options: tuple[str, ...]) -> Check[str]:
         Kind.CHECKBOX: _checked,
         Kind.DATE: _date,
         Kind.DATETIME: _datetime,
-        Kind.NUMBER: _number,
+        Kind.NUMBER: number_text,
         Kind.URL: _url,
     }
     return checks[kind]
@@ -174,7 +174,8 @@ def _datetime(value: Any) -> str:
     return moment.isoformat()
 
 
-def _number(value: Any) -> str:
+def number_text(value: Any) -> str:
+    """A number as decimal digits."""
     text = value
     if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < MAX_NUMBER:
         text = f"{Decimal(str(value)):f}"

@@ -11,6 +11,7 @@ from lzsyncd.config.remote import Remote
 from lzsyncd.config.secrets import Secret
 from lzsyncd.errors import ExitCode, LzsyncdError
 from lzsyncd.feed.elements import COLUMNS, Column, Element
+from lzsyncd.learning.rules import Audience
 from lzsyncd.service.slots import Schedule, SiteSchedule
 
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -22,6 +23,7 @@ UnknownReference = Literal["drop", "reject"]
 Empty = Literal["keep", "erase"]
 Security = Literal["starttls", "tls", "none"]
 MailKind = Literal["error", "warning", "held", "late", "recovered", "success"]
+OnLeave = Literal["remove", "keep"]
 
 WAYS_TO_LEAVE: dict[Element, tuple[Leaving, ...]] = {
     Element.ORG: ("keep", "hide", "delete"),
@@ -232,6 +234,7 @@ class Site:
         mail: how they are sent, the same for all sites; None: there are none.
         elements: the configuration of org, pos and user.
         remote: a server from which sets are fetched, too.
+        audiences: groups whose members follow from rules, in the order of the file.
     """
 
     name: str
@@ -257,6 +260,7 @@ class Site:
         default_factory=lambda: {element: ElementConfig.standard(element) for element in Element}
     )
     remote: Remote | None = None
+    audiences: tuple[Audience, ...] = ()
 
     @classmethod
     def standard(cls, name: str, data_dir: Path = DEFAULT_DATA_DIR) -> "Site":

@@ -7,6 +7,7 @@ from posixpath import normpath
 from tomllib import loads
 from typing import Any, get_args
 
+from lzsyncd.config.audiences import read_audiences
 from lzsyncd.config.fields import custom_columns
 from lzsyncd.config.guards import guard
 from lzsyncd.config.mail import mail, notify
@@ -56,6 +57,7 @@ from lzsyncd.config.values import (
     whole_number,
 )
 from lzsyncd.feed.elements import COLUMNS, OWN_PREFIX, Column, Element, Kind
+from lzsyncd.learning.rules import Audience
 
 SITE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 USER_ONLY = ("unknown_reference", "allow_duplicate_emails")
@@ -71,16 +73,37 @@ def load(path: Path) -> Config:
     Raises:
         ConfigError: the file can't be read, is no TOML, or says something lzsyncd does not understand.
     """
+    return parse(_text(path), str(path))
+
+
+def _text(path: Path) -> str:
     try:
         data = path.read_bytes()
     except OSError as error:
         raise ConfigError([Problem(0, "", f"can't be read: {error.strerror}")], str(path)) from None
     try:
-        text = data.decode()
+        return data.decode().removeprefix("\N{BYTE ORDER MARK}")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise ConfigError([Problem(line, "", "is not UTF-8 text")], str(path)) from None
-    return parse(text, str(path))
+
+
+def read_rules(path: Path, site: Site) -> tuple[Audience, ...]:
+    """Read the audiences of a file, of a site by its name or at the top, to try them.
+
+    Raises:
+        ConfigError: the file can't be read, is no TOML, or its audiences are not understood.
+    """
+    values, places = _toml(_text(path), str(path))
+    complaints = Complaints(places)
+    root = Table(values, (), complaints)
+    table = root if "audiences" in root else root.table("sites").table(site.name)
+    audiences = read_audiences(table, site.element(Element.USER))
+    if not audiences and not complaints.problems:
+        table.complain(f"there is no audience: add [[sites.{site.name}.audiences]]")
+    if complaints.problems:
+        raise ConfigError(complaints.problems, str(path))
+    return audiences
 
 
 def parse(text: str, name: str = "lzsyncd.toml") -> Config:
@@ -141,6 +164,7 @@ def _site(name: str, table: Table, data_dir: Path, server: Mail | None) -> Site:
     if not SITE_NAME.fullmatch(name):
         table.complain("a site's name has a-z, 0-9, _ and -, begins with a letter, and is at most 32 characters long")
     plain = Site.standard(name, data_dir)
+    elements = {element: _element(element, table.table(element.value)) for element in Element}
     site = Site(
         name=name,
         folder=plain.folder,
@@ -161,8 +185,9 @@ def _site(name: str, table: Table, data_dir: Path, server: Mail | None) -> Site:
         feed_grace=table.take("feed_grace", duration(0, 31 * DAY), plain.feed_grace),
         notify=notify(table.table("notify"), server),
         mail=server,
-        elements={element: _element(element, table.table(element.value)) for element in Element},
+        elements=elements,
         remote=remote(table.table("remote")),
+        audiences=read_audiences(table, elements[Element.USER]),
     )
     table.finish()
     return site

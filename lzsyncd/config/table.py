@@ -64,6 +64,15 @@ class Table:
         self._known.append(name)
         return Table(self.values.get(name, {}), (*self.key, name), self.complaints)
 
+    def members(self, name: str) -> list["Table"]:
+        """The tables in an array of tables, `[[…]]` or a list in line; none where the file has no such key."""
+        self._known.append(name)
+        values = self.values.get(name, [])
+        if not isinstance(values, list):
+            self.complain("must be a list of tables", name)
+            return []
+        return [Table(value, (*self.key, name, at), self.complaints) for at, value in enumerate(values)]
+
     def tables(self) -> Iterator[tuple[str, "Table"]]:
         """Every table in here, where their names are free."""
         for name in self.values:

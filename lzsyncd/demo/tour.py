@@ -8,14 +8,15 @@ from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
-from typing import Protocol
+from typing import Any, Protocol
 
 from lzsyncd.config import Site, parse
 from lzsyncd.config.places import quoted
 from lzsyncd.demo.company import CONFIG_SNIPPET, Summary, write_company
 from lzsyncd.errors import Usage
 from lzsyncd.feed.elements import Element
-from lzsyncd.ledger.queries import Cause, Step, causes, history
+from lzsyncd.ledger.learning import moves_of
+from lzsyncd.ledger.queries import Cause, Step, causes, history, last_run, summary
 from lzsyncd.report.rejects import OWN_COLUMNS
 from lzsyncd.sync.ending import Result
 from lzsyncd.sync.run import Options, sync_folder
@@ -25,6 +26,25 @@ SITE = "acme"
 CAUSES = 6  # findings shown
 REJECTS = 2  # records of the reject file shown
 SHOWN = 5  # and this many of their own columns
+
+
+AUDIENCES = f"""\
+[[sites.{SITE}.audiences]]
+name = "Everybody who leads"
+rules = [{{ field = "manager", has_reports = true }}]
+assign = ["program:LEADERSHIP"]
+[[sites.{SITE}.audiences]]
+name = "Safety"
+rules = [{{ field = "org", under = "U10000" }}, {{ field = "customfield_grade", in = ["G1", "G2", "G3", "G4"] }}]
+assign = ["course:SAFETY-101", "course:FIRST-AID"]
+due = "30d"
+[[sites.{SITE}.audiences]]
+name = "British Isles"
+rules = [{{ any = [{{ field = "country", in = ["GB", "IE"] }}, {{ field = "city", is = "London" }}] }}]
+assign = ["course:DATA-PROTECTION"]
+on_leave = "keep"
+"""
+"""What the tour's configuration says about audiences."""
 
 
 class Screen(Protocol):
@@ -41,6 +61,9 @@ class Screen(Protocol):
 
     def counts(self, counts: dict[str, dict[str, int]]) -> None:
         """What became of the records."""
+
+    def audiences(self, moved: list[dict[str, Any]]) -> None:
+        """What moved in audiences."""
 
     def causes(self, found: list[Cause]) -> None:
         """Findings with their places."""
@@ -77,14 +100,16 @@ class Tour:
 
     def __post_init__(self) -> None:
         data_dir = quoted(str(self.folder / "data"))
-        text = f"[daemon]\ndata_dir = {data_dir}\n\n[sites.{SITE}]\n\n{CONFIG_SNIPPET.format(site=SITE)}"
+        text = f"[daemon]\ndata_dir = {data_dir}\n\n[sites.{SITE}]\n\n{CONFIG_SNIPPET.format(site=SITE)}\n{AUDIENCES}"
         (self.folder / "lzsyncd.toml").write_text(text, encoding="utf-8")
         self.site = parse(text).sites[SITE]
 
     def show(self) -> None:
         """The whole tour."""
         self._first_day()
+        self._audiences("People land in audiences and courses, in the same commit")
         result = self._second_day()
+        self._audiences("Who changed is in the right courses already")
         with opened(self.site) as database:
             self._findings(database, result)
             self._history(database, result)
@@ -118,6 +143,16 @@ class Tour:
                 "does not name. They go with the next good file."
             )
         return result
+
+    def _audiences(self, title: str) -> None:
+        with opened(self.site) as database:
+            moved = summary(database, last_run(database)).audiences
+            person = database.value(_WHO_MOVED)
+            if moved:
+                self.screen.title(title)
+                self.screen.audiences(moved)
+                why = next(move for move in reversed(moves_of(database, str(person))))
+                self.screen.text(f"For example: {person} {why.action} “{why.audience}”, because: {why.reason}.")
 
     def _write(self, name: str, *, dirty: float, change: float) -> Summary:
         company = self.company
@@ -163,6 +198,7 @@ class Tour:
         self.screen.text(f"Done in {seconds:.1f} s. What was right already was not touched.")
 
 
+_WHO_MOVED = "SELECT idnumber FROM sync_member WHERE run_id = (SELECT max(run_id) FROM sync_member) ORDER BY 1 LIMIT 1"
 _WHO = """
 SELECT idnumber FROM sync_change WHERE run_id = ? AND element = 'user' AND action = 'updated'
 ORDER BY length(after) DESC, id LIMIT 1

@@ -216,6 +216,24 @@ class Made(Table):
         primary_key = CompositeKey("run_id", "table_name")
 
 
+class Audience(Table):
+    """What a run did to one audience, in numbers; those in which nothing moved have no row."""
+
+    run_id = TextField()
+    audience_id = BigIntegerField()
+    name = TextField()
+    joined = IntegerField(default=0)
+    left = IntegerField(default=0)
+    assigned = IntegerField(default=0)
+    unassigned = IntegerField(default=0)
+
+    class Meta:
+        """Peewee's."""
+
+        table_name = "sync_audience"
+        primary_key = CompositeKey("run_id", "audience_id")
+
+
 class Slot(Table):
     """A slot that was claimed."""
 
@@ -326,7 +344,5 @@ class Visit(Table):
         table_name = "sync_visit"
 
 
-LEDGER = (
-    *(Run, Count, File, Error, Found, Breach, Change, Planned),
-    *(Member, Image, Made, Slot, Request, Mail, Fetch, Put, Visit),
-)
+OF_RUNS = (Run, Count, File, Error, Found, Breach, Change, Planned, Member, Audience, Image, Made)
+LEDGER = (*OF_RUNS, Slot, Request, Mail, Fetch, Put, Visit)

@@ -3,15 +3,14 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from itertools import islice
 from typing import Any, NamedTuple
 
 from lzsyncd.errors import Usage
 from lzsyncd.feed.elements import Element
+from lzsyncd.ledger.learning import tallies, total
+from lzsyncd.ledger.pages import limited, pages
 from lzsyncd.zone.database import Database
-from lzsyncd.zone.dialect import Row
 
-BLOCK = 2_000  # rows of a listing held at a time
 EVERY_RUN = 2**31 - 1
 COUNT_COLUMNS = ("read", "created", "updated", "unchanged", "revived", "removed", "absent", "rejected", "warnings")
 RUN_COLUMNS = (
@@ -33,7 +32,7 @@ FILE_COLUMNS = ("element", "name", "size", "sha256", "records", "header")
 class RunSummary:
     """One run: how it ended, its counts by element, its findings by code. No value of a file is in it.
 
-    `undoes` is the run that it took back, "" where it is no undo.
+    `undoes` is the run that it took back, "" where it is no undo; `audiences` are those in which it moved something.
     """
 
     run: str
@@ -50,6 +49,8 @@ class RunSummary:
     counts: dict[str, dict[str, int]]
     findings: dict[str, int]
     files: list[dict[str, Any]]
+    learning: dict[str, int]
+    audiences: list[dict[str, Any]]
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -186,12 +187,15 @@ def summary(database: Database, run_id: str) -> RunSummary:
         f"SELECT {', '.join(FILE_COLUMNS)} FROM sync_file WHERE run_id = ? ORDER BY element", (run_id,)
     )
     run: dict[str, Any] = {name: value or "" for name, value in zip(RUN_COLUMNS, rows[0])}
+    moved = tallies(database, run_id)
     return RunSummary(
         run=run_id,
         **run,
         counts=counts,
         findings={str(code): int(number) for code, number in found},
         files=[dict(zip(FILE_COLUMNS, (*row[:-1], json.loads(row[-1])))) for row in files],
+        learning=total(moved),
+        audiences=[tally.told() for tally in moved],
     )
 
 
@@ -275,7 +279,7 @@ def findings(
         f"SELECT {columns}, coalesce(c.file || ':' || c.line, '') FROM sync_error e "
         f"LEFT JOIN sync_error c ON c.id = e.caused_by WHERE {where}"
     )
-    return _limited((Told(*row) for row in _pages(database, query, "e.id", parameters)), limit)
+    return limited((Told(*row) for row in pages(database, query, "e.id", parameters)), limit)
 
 
 def changes(
@@ -310,20 +314,25 @@ def changes(
     is_held = database.value("SELECT 1 FROM sync_run WHERE id = ? AND status = 'held'", (run_id,))
     table = "sync_planned" if is_held else "sync_change"
     found = (_only(change, field) for change in _changes(database, where, parameters, table))
-    return _limited((change for change in found if change.before or change.after or not field), limit)
+    return limited((change for change in found if change.before or change.after or not field), limit)
 
 
 def history(database: Database, element: Element, idnumber: str) -> Iterator[Step]:
     """Every change of one record, oldest first; also by runs that were undone since, and by their undo."""
-    query = "SELECT kind, status, coalesce(finished_at, ''), coalesce(undoes, '') FROM sync_run WHERE id = ?"
     for change in _changes(database, "element = ? AND idnumber = ?", [element, idnumber]):
-        run = database.rows(query, (change.run_id,))
-        yield Step(change, *(run[0] if run else ("", "", "", "")))
+        yield step_of(database, change)
+
+
+def step_of(database: Database, change: Change) -> Step:
+    """A change with what is known of its run."""
+    query = "SELECT kind, status, coalesce(finished_at, ''), coalesce(undoes, '') FROM sync_run WHERE id = ?"
+    run = database.rows(query, (change.run_id,))
+    return Step(change, *(run[0] if run else ("", "", "", "")))
 
 
 def _changes(database: Database, where: str, parameters: Sequence[str], table: str = "sync_change") -> Iterator[Change]:
     query = f"SELECT {', '.join(Change._fields)} FROM {table} WHERE {where}"
-    for row in _pages(database, query, "id", parameters):
+    for row in pages(database, query, "id", parameters):
         change = Change(*row)
         yield change._replace(before=json.loads(row[5]), after=json.loads(row[6]))
 
@@ -334,15 +343,3 @@ def _only(change: Change, field: str) -> Change:
         return change
     before, after = ({k: v for k, v in side.items() if k == field} for side in (change.before, change.after))
     return change._replace(before=before, after=after)
-
-
-def _pages(database: Database, query: str, key: str, parameters: Sequence[str]) -> Iterator[Row]:
-    """The rows of a query in the order of its first column, an id, a page at a time: other queries may run between."""
-    last = 0
-    while rows := database.rows(f"{query} AND {key} > ? ORDER BY {key} LIMIT {BLOCK}", (*parameters, last)):
-        yield from rows
-        last = rows[-1][0]
-
-
-def _limited(rows: Iterator[Any], limit: int) -> Iterator[Any]:
-    return islice(rows, limit) if limit else rows

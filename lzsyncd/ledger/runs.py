@@ -66,6 +66,7 @@ def forget_findings(database: Database, run_id: str, elements: Sequence[Element]
         database.run(
             f"DELETE FROM {table} WHERE run_id = ? AND (element IS NULL OR element IN ({marks}))", (run_id, *elements)
         )
+    database.run("DELETE FROM sync_audience WHERE run_id = ?", (run_id,))
 
 
 def refund(database: Database, run_id: str) -> None:

@@ -95,6 +95,14 @@ def left_with(database: Database, element: Element) -> list[tuple[str, str, str]
     return [found for found in reversed(newest_with(database, element)) if found[0] not in done]
 
 
+def rules_are_due(database: Database, slot: str) -> bool:
+    """Whether there are audiences, and no run of this slot has asked about them."""
+    if not database.site.audiences and not database.value("SELECT 1 FROM lz_audience LIMIT 1"):
+        return False
+    asked = "SELECT 1 FROM sync_run WHERE slot = ? AND status IN ('applied', 'unchanged') LIMIT 1"
+    return not database.value(asked, (slot,))
+
+
 def newest_with(database: Database, element: Element) -> list[tuple[str, str, str]]:
     """Runs whose set was good and has a file of an element, newest first: (run, status, slot).
 

@@ -15,6 +15,7 @@ from lzsyncd.zone.database import Database
 NANOSECONDS = 1_000_000_000
 EXPECTED = (Usage, NoSet, TryAgain, Interrupted)
 OUTCOMES = {"rejected": "failure", "held": "unknown"}
+LEARNED = {"joined": "join", "left": "leave", "assigned": "assign", "unassigned": "unassign"}
 PLANNED = {"created": "create", "updated": "update", "unchanged": "unchanged", "revived": "revive", "removed": "remove"}
 
 
@@ -92,6 +93,7 @@ def _event(told: RunSummary, found: list[CodeCount], result: Result) -> dict[str
         "findings.by_code": told.findings,
     }
     event |= {f"plan.{word}": _sum(told, name) for name, word in PLANNED.items()}
+    event |= {f"plan.{word}": told.learning[name] for name, word in LEARNED.items()}
     return event | dict(_severities(found))
 
 

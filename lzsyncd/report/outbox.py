@@ -91,6 +91,7 @@ def _text(site: Site, told: RunSummary, found: list[Cause], rejects: list[str]) 
         *([told.message] if told.message else []),
         "",
         *_table(told.counts),
+        *_learning(told.audiences),
         *(_causes(found, sum(told.findings.values())) if told.kind == "sync" else _TAKEN_BACK),
     ]
     if rejects:
@@ -109,6 +110,15 @@ def _table(counts: dict[str, dict[str, int]]) -> list[str]:
     names = list(next(iter(counts.values())))
     lines = ["".join([f"{'':8}", *(f"{name:>11}" for name in names)])]
     lines += ["".join([f"{e:8}", *(f"{row[name]:>11,}" for name in names)]) for e, row in counts.items()]
+    return lines
+
+
+def _learning(audiences: list[dict[str, Any]]) -> list[str]:
+    """What moved in audiences."""
+    lines = ["", "Audiences:"] if audiences else []
+    for row in audiences:
+        moved = [f"{number:,} {what}" for what, number in row.items() if what != "audience" and number]
+        lines.append(f"- {row['audience']}: {', '.join(moved)}")
     return lines
 
 

@@ -5,9 +5,8 @@ by row. Into an empty table indexes are built last (measured: 10.9 s against 4.4
 """
 
 from lzsyncd.feed.elements import Element, Home
-from lzsyncd.sync.fields import Field, custom_patch, fields_of, merged_custom
+from lzsyncd.sync.fields import Field, custom_patch, fields_of, merged_custom, standing_join
 from lzsyncd.sync.picture import UNITS, Picture, document, new_id, new_records
-from lzsyncd.sync.plan import standing_join
 from lzsyncd.zone.images import JOBS, PATHS, ROWS, Images
 from lzsyncd.zone.paths import refresh_paths
 

@@ -16,6 +16,7 @@ from lzsyncd.config import Site
 from lzsyncd.errors import DiskFull, Interrupted, NotPermitted, TryAgain, Unfinished, Usage, writing
 from lzsyncd.feed.elements import Element
 from lzsyncd.intake.claim import Judged, NotAsJudged, Order, claim, order_in, refuse_writers, still_there
+from lzsyncd.intake.sets import FileSet
 from lzsyncd.ledger import requests, runs, waiting
 from lzsyncd.ledger.runs import iso
 from lzsyncd.ledger.status import ATTEMPTS, Status, is_due
@@ -25,6 +26,7 @@ from lzsyncd.report.events import RunLog
 from lzsyncd.report.notices import tell_of_put_aside
 from lzsyncd.report.outbox import write_outbox
 from lzsyncd.service.slots import Slot
+from lzsyncd.sync import turns
 from lzsyncd.sync.ending import Result, they_are, translate
 from lzsyncd.sync.holds import Approval, why_incomplete
 from lzsyncd.sync.own import apply_own
@@ -80,7 +82,7 @@ class Arrivals:
             apply = bool(run.slot) or self.applies_at_once
             self.go_on(run.run, order, apply=apply, slot=run.slot or None, again=True)
         for name in dict.fromkeys(slots):  # what came behind has its turn, too
-            self._apply_waiting(name, self._elements_of(name))
+            self._apply_waiting(name, turns.elements_of(name, self._scheduled))
         if self.applies_at_once:
             self.apply_waiting()
 
@@ -262,38 +264,31 @@ class Arrivals:
                 self.go_on(run.run, order, apply=True, slot=slot)
                 last = run.run
         if slot is not None:
-            waiting.finish_slot(self.database, slot, last, self.now)
+            waiting.finish_slot(self.database, slot, self._ask_rules(slot) or last, self.now)
+
+    def _ask_rules(self, slot: str) -> str | None:
+        """At the site's slots the rules are asked, also where nothing was applied: the date alone moves somebody."""
+        if turns.own(slot) or not waiting.rules_are_due(self.database, slot):
+            return None
+        if waiting.attempts_at(self.database, slot) >= ATTEMPTS:
+            self.failed = True
+            return None
+        options = replace(self.options, trigger="slot", slot=slot)
+        run = Run(self.database, self.site, runs.new_run_id(self.options.clock()), options)
+        self.done(run, lambda: run.sync(FileSet({})))
+        return run.run_id
 
     def _has_its_turn(self, order: Order, slot: str | None, elements: Sequence[Element]) -> bool:
-        """Whether a set is applied now, and not only the part of it that has a schedule of its own.
-
-        Mended files are applied whole, at the first slot of any of their elements: they are never the newest good set.
-        """
-        theirs = set(order.files)
-        if not self._scheduled or order.mended or not (slot or self._by_itself):
-            return bool(theirs & set(elements))
-        if slot and self._own(slot):
-            return theirs == self._own(slot)
-        return bool((theirs - self._scheduled) & set(elements))
+        scheduled = self._scheduled if slot or self._by_itself else set()
+        return turns.has_its_turn(order, slot, elements, scheduled)
 
     def is_behind(self, run_id: str, elements: set[Element]) -> bool:
         """Whether an older set for the same elements is held, waits, or is to be tried again."""
         older = (run for run in waiting.pending(self.database) if run.run < run_id)
         return any(elements_in(self.spool(run.run)) & elements for run in older)
 
-    def _elements_of(self, slot: str) -> tuple[Element, ...]:
-        """The elements a slot applies, by its name: its own, or those without a schedule of their own."""
-        return tuple(self._own(slot)) or tuple(e for e in Element if e not in self._scheduled)
-
     def _only(self, order: Order, slot: str | None) -> frozenset[Element] | None:
-        """What a set may change: an element with its own schedule waits for its own slot."""
-        if not self._scheduled or order.mended or not (slot or self._by_itself):
-            return None
-        return frozenset(self._own(slot or "") or set(Element) - self._scheduled)
-
-    @staticmethod
-    def _own(slot: str) -> set[Element]:
-        return {e for e in Element if slot.endswith(f":{e}")}
+        return turns.only(order, slot, self._scheduled) if slot or self._by_itself else None
 
     @property
     def _scheduled(self) -> set[Element]:

@@ -17,7 +17,8 @@ from lzsyncd.intake.sets import FileSet, look
 from lzsyncd.ledger.runs import new_run_id
 from lzsyncd.progress import Progress
 from lzsyncd.sync.ending import Result
-from lzsyncd.sync.run import Options, Run, find_sets
+from lzsyncd.sync.folder import find_sets
+from lzsyncd.sync.run import Options, Run
 from lzsyncd.zone.database import Database, opened
 
 HEADER_AT_MOST = 1 << 16  # bytes

@@ -21,6 +21,7 @@ class Result:
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
     findings: dict[str, int] = field(default_factory=dict)
     exit_code: ExitCode = ExitCode.CLEAN
+    learning: dict[str, int] = field(default_factory=dict)
     preview: Preview | None = field(default=None, compare=False)
 
     def as_dict(self) -> dict[str, Any]:
@@ -32,6 +33,7 @@ class Result:
             "plan_hash": self.plan_hash,
             "counts": self.counts,
             "findings": self.findings,
+            "learning": self.learning,
         }
 
 

@@ -15,6 +15,7 @@ from lzsyncd.sync.picture import (
     Picture,
     document,
     given,
+    job_join,
     link_alias,
     staged_value,
     standing_text,
@@ -34,10 +35,10 @@ class Field:
         column: where it is stored; "" for members of `custom`.
         home: which table that is in.
         changed: SQL: the next value differs from what stands.
-        value: SQL of the next value, as stored.
+        value: SQL of the next value, as stored; of a custom field its text.
         before: SQL of what stands, as JSON text; NULL for nothing.
         after: SQL of the next value, as JSON text; NULL for nothing.
-        created_value: SQL of a new record's value, as stored.
+        created_value: SQL of a new record's value, as stored; a custom field is in the record's `custom`.
     """
 
     name: str
@@ -48,6 +49,12 @@ class Field:
     before: str
     after: str
     created_value: str
+
+
+def standing_join(staged: Staged) -> str:
+    """SQL: accepted records and who they are, with job."""
+    e = staged.element
+    return f"match_{e} m JOIN stage_{e} s ON s.line = m.line JOIN lz_{e} u ON u.id = m.sid{job_join(e)}"
 
 
 def fields_of(picture: Picture, staged: Staged) -> list[Field]:
@@ -133,7 +140,8 @@ def _custom(picture: Picture, staged: Staged, column: Column) -> Field:
     if not is_raw(column):
         before, after = (_quoted(picture, v) for v in (stands, text))
     changed = f"({says} AND {stands} IS DISTINCT FROM {text})"
-    return Field(column.name, "", Home.CUSTOM, changed, "", before, after, "")
+    value = f"CASE WHEN {says} THEN {text} ELSE {stands} END"
+    return Field(column.name, "", Home.CUSTOM, changed, value, before, after, "")
 
 
 def says_suspended(staged: Staged, column: Column) -> str:

@@ -185,6 +185,7 @@ _WOULD = {
     Figure.KEY_CHANGES: "would get another username or e-mail address",
     Figure.MOVED: "would move to another unit",
     Figure.MANAGER_CHANGES: "would get another manager",
+    Figure.UNASSIGNED: "would lose learning",
 }
 
 
@@ -207,8 +208,6 @@ def largest_groups(breach: Breach) -> str:
 def _what(breach: Breach) -> str:
     figure = Figure(breach.guard.removeprefix("max_"))
     number, where = f"{breach.count:,} of {breach.base:,}", " of one unit" if breach.unit else ""
-    if figure is Figure.UNASSIGNED:
-        return f"{number} assignments{where} would be taken away"
     if figure is Figure.REJECTED:
         return f"{number} records of {breach.element.file_name} are rejected"
     would = _WOULD[figure]

@@ -56,10 +56,10 @@ class Guarding:
 
     def judge(self, plan: Plan) -> None:
         """Judge the finished plan, and count what is told of it."""
-        for totals in totals_of(self._picture, self._guard, plan.counts):
+        for totals in totals_of(self._picture, self._guard, plan):
             self.breaches += judge(totals, self._guard)
         self._tell(self.breaches)
-        for e in {breach.element for breach in self.breaches}:
+        for e in {breach.element for breach in self.breaches} & plan.counts.keys():
             plan.counts[e].warnings = self._picture.findings.warnings(e)
 
     def compare_with_approved(self, run_id: str) -> int:

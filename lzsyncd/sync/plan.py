@@ -9,8 +9,9 @@ from dataclasses import dataclass, fields
 from lzsyncd.errors import BooksDoNotBalance
 from lzsyncd.feed.elements import COLUMNS, Element, Home
 from lzsyncd.feed.stage import Staged
+from lzsyncd.learning.audiences import Learning, plan_learning
 from lzsyncd.sync.created import write_created
-from lzsyncd.sync.fields import Field, changed_object, fields_of
+from lzsyncd.sync.fields import Field, changed_object, fields_of, standing_join
 from lzsyncd.sync.picture import Picture, job_join, link_joins, standing_text
 from lzsyncd.zone.digest import NO_SUMS, Sums
 
@@ -50,20 +51,27 @@ class Plan:
 
     Attributes:
         counts: by element, for the elements the set has a file for.
-        digest: covers every (element, key, action, field, new value).
+        digest: covers every (element, key, action, field, new value), and the learning that follows.
+        learning: what becomes of audiences and assignments.
     """
 
     counts: dict[Element, Counts]
     digest: str
+    learning: Learning
 
     @property
     def changed(self) -> bool:
         """Whether applying it changes a record."""
-        return any(counts.changed for counts in self.counts.values())
+        return self.learning.changed or any(counts.changed for counts in self.counts.values())
 
 
-def make_plan(picture: Picture, run_id: str) -> Plan:
-    """Write the run's history and count what it says.
+def make_plan(picture: Picture, run_id: str, *, everybody: bool = False) -> Plan:
+    """Write the run's history, count what it says, and find out what the rules make of it.
+
+    Args:
+        picture: what the run works on.
+        run_id: the run.
+        everybody: ask the rules about everybody, not only about whom the run touches.
 
     Raises:
         BooksDoNotBalance: records got lost between reading and the plan; nothing may be applied.
@@ -72,7 +80,11 @@ def make_plan(picture: Picture, run_id: str) -> Plan:
         _find_changed(picture, picture.staged[e])
     written = {e: _write_history(picture, picture.staged[e], run_id) for e in Element}
     counts = {e: _count(picture, staged, written[e]) for e, staged in picture.staged.items() if staged.present}
-    return Plan(counts, _sums(picture, written, run_id).digest())
+    learning = plan_learning(picture, run_id, everybody=everybody)
+    sums = _sums(picture, written, run_id)
+    for query in learning.digested():
+        sums = sums.plus(picture.database.sums(query, ()))
+    return Plan(counts, sums.digest(), learning)
 
 
 def _sums(picture: Picture, written: dict[Element, "Written"], run_id: str) -> Sums:
@@ -98,12 +110,6 @@ def returns(element: Element, staged_fields: list[Field]) -> str:
         return "u.hidden_by_feed"
     suspended = next(f.value for f in staged_fields if f.name == "suspended")
     return f"(u.deleted OR (u.suspended_by_feed AND NOT ({suspended})))"
-
-
-def standing_join(staged: Staged) -> str:
-    """SQL: accepted records and who they are, with job."""
-    e = staged.element
-    return f"match_{e} m JOIN stage_{e} s ON s.line = m.line JOIN lz_{e} u ON u.id = m.sid{job_join(e)}"
 
 
 def _find_changed(picture: Picture, staged: Staged) -> None:

@@ -13,14 +13,16 @@ from pathlib import Path
 from lzsyncd.checks.catalogue import Finding
 from lzsyncd.checks.findings import FindingStore
 from lzsyncd.config import Site
-from lzsyncd.errors import Interrupted, NoSet, Usage, not_permitted
+from lzsyncd.errors import Interrupted
 from lzsyncd.feed.elements import Element
 from lzsyncd.feed.stage import Staged, Stager
 from lzsyncd.intake.claim import CLAIMED, Order
 from lzsyncd.intake.confirm import confirmed, not_as_counted
-from lzsyncd.intake.sets import FileSet, look
+from lzsyncd.intake.sets import FileSet
 from lzsyncd.intake.spool import Taken, is_large, packing, set_hash, take, take_claimed
+from lzsyncd.learning.writing import write_learning
 from lzsyncd.ledger import planned, runs, waiting
+from lzsyncd.ledger.learning import total, write_tallies
 from lzsyncd.ledger.runs import iso
 from lzsyncd.ledger.status import Status
 from lzsyncd.progress import Progress, Silent
@@ -29,6 +31,7 @@ from lzsyncd.report.notices import tell_of_run
 from lzsyncd.sync.apply import apply
 from lzsyncd.sync.compare import Comparison
 from lzsyncd.sync.ending import Result, describe, exit_code, they_are
+from lzsyncd.sync.folder import find_sets
 from lzsyncd.sync.going import find_going
 from lzsyncd.sync.guarding import Guarding
 from lzsyncd.sync.holds import Approval, Hold, Question, is_held
@@ -100,22 +103,6 @@ def sync_folder(site: Site, folder: Path, options: Options) -> list[Result]:
         return results
 
 
-def find_sets(site: Site, folder: Path) -> tuple[FileSet, ...]:
-    """The sets in a folder, in the order in which they apply."""
-    enabled = tuple(e for e in Element if site.element(e).enabled)
-    try:
-        found = look(folder, enabled)
-    except (FileNotFoundError, NotADirectoryError):
-        raise Usage(f"There is no folder {folder}.") from None
-    except PermissionError:
-        raise not_permitted(folder, "read") from None
-    if not found.sets:
-        near = f" Close, but not the right name: {', '.join(found.near_misses)}." if found.near_misses else ""
-        wanted = ", ".join(e.file_name for e in enabled)
-        raise NoSet(f"There is no set in {folder}: none of {wanted}.{near}")
-    return found.sets
-
-
 class Run:
     """One attempt to sync one set."""
 
@@ -128,11 +115,11 @@ class Run:
         self.findings = FindingStore(database)
 
     def sync(self, file_set: FileSet) -> Result:
-        """Take the set, make the plan, apply it, report."""
+        """Take the set, make the plan, apply it, report. Without a file in it the rules alone are asked."""
         kind = "dry-run" if self.options.dry_run else "sync"
         options = self.options
         runs.start(self.database, self.run_id, kind=kind, trigger=options.trigger, now=self._now(), slot=options.slot)
-        return self._go(file_set, lambda: take(file_set, self.spool, self.site.max_file_size))
+        return self._go(file_set, lambda: take(file_set, self.spool, self.site.max_file_size) if file_set.files else [])
 
     def go_on(self, order: Order) -> Result:
         """Go on with a set that was claimed from the inbox; its run is in the ledger."""
@@ -184,11 +171,12 @@ class Run:
             guarding = Guarding(picture, self.site.guard)
             plan = None if self.findings.fatal() else self._plan(picture, guarding)
         hold = self._hold(plan, taken, missing, guarding)
-        status = self._decide(plan, held=hold is not None)
-        if status in (Status.APPLIED, Status.UNCHANGED):
+        status = self._decide(plan, file_set, held=hold is not None)
+        if plan is not None and status in (Status.APPLIED, Status.UNCHANGED):
             self.options.progress.stage("apply")
             images = Images(self.database, self.run_id)
             apply(picture, images)
+            write_learning(picture, plan.learning, self.run_id, images)
             images.write()
         shown = None
         if status not in (Status.APPLIED, Status.UNCHANGED):
@@ -209,7 +197,7 @@ class Run:
         find_going(picture)
         settle(picture, guarding.withhold_removals)
         self.options.progress.stage("plan")
-        plan = make_plan(picture, self.run_id)
+        plan = make_plan(picture, self.run_id, everybody=bool(self.options.slot))
         guarding.judge(plan)
         return plan
 
@@ -275,13 +263,13 @@ class Run:
         number = guarding.compare_with_approved(self.run_id) if other else 0
         return Hold(incomplete, guarding.breaches, self.approval, plan.counts, number)
 
-    def _decide(self, plan: Plan | None, *, held: bool) -> Status:
+    def _decide(self, plan: Plan | None, file_set: FileSet, *, held: bool) -> Status:
         if plan is None:
             return Status.REJECTED
         if self.options.dry_run or not self.options.apply:
             return Status.CHECKED
-        if held:
-            return Status.HELD
+        if held:  # of rules alone nobody can approve: nothing is applied, and the next set is held
+            return Status.HELD if file_set.files else Status.REJECTED
         return Status.APPLIED if plan.changed else Status.UNCHANGED
 
     def _record(
@@ -293,11 +281,13 @@ class Run:
         hold: Hold | None,
     ) -> Result:
         """The run's own rows, in the transaction that they tell of."""
-        now, digest = self._now(), set_hash(taken)
+        now, digest = self._now(), set_hash(taken) if taken else ""
         plan_hash = plan.digest if plan else ""
         counts = {e: numbers.as_dict() for e, numbers in plan.counts.items()} if plan else {}
         self.findings.write(self.run_id, now)
         runs.write_counts(self.database, self.run_id, counts.items())
+        learning = plan.learning.tallies if plan else []
+        write_tallies(self.database, self.run_id, learning)
         self._write_files(picture, taken, status)
         message = ""
         if hold:
@@ -313,6 +303,7 @@ class Run:
             {str(e): numbers for e, numbers in counts.items()},
             found,
             exit_code(status, found, held=hold is not None),
+            total(learning),
         )
 
     def _write_files(self, picture: Picture, taken: list[Taken], status: Status) -> None:

@@ -5,17 +5,17 @@ changes could be too much at all.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
 from lzsyncd.config import Guard
 from lzsyncd.feed.elements import Element
 from lzsyncd.feed.header import read_header
 from lzsyncd.ledger.waiting import last_header
-from lzsyncd.sync.fields import fields_of
+from lzsyncd.sync.fields import fields_of, standing_join
 from lzsyncd.sync.guard import LARGEST, Figure, Group, Totals, Unit, could_exceed
 from lzsyncd.sync.picture import UNITS, Picture
-from lzsyncd.sync.plan import Counts, standing_join
+from lzsyncd.sync.plan import Counts, Plan
 from lzsyncd.sync.tree import Tree
 
 CHANGES = {  # of the records that stand: figure -> the fields of which one changes
@@ -49,12 +49,19 @@ class Tally:
             return None
         return self._totals({Figure.REMOVED: self._gone()}, {}, ())
 
-    def complete(self, counts: Counts) -> Totals | None:
-        """All figures of a finished plan; None where none can be too much."""
+    def complete(self, counts: Counts, unlearned: Mapping[int | None, int]) -> Totals | None:
+        """All figures of a finished plan; None where none can be too much.
+
+        Args:
+            counts: what becomes of the records.
+            unlearned: people who lose learning, by unit.
+        """
         changes = self._changes() if counts.updated else {}
+        if unlearned:
+            changes[Figure.UNASSIGNED] = ByUnit(unlearned)
         sums = {figure: sum(by_unit.values()) for figure, by_unit in changes.items()}
         sums |= {Figure.REMOVED: counts.removed, Figure.CREATED: counts.created}
-        lost = self._lost_columns() if self._guard.lost_column else ()
+        lost = self._lost_columns() if self._guard.lost_column and self._staged.present else ()
         if not (lost or self._could_reject(counts) or any(self._could(*pair) for pair in sums.items())):
             return None
         if counts.removed:
@@ -200,9 +207,14 @@ class Tally:
             units[unit].name = str(key)
 
 
-def totals_of(picture: Picture, guard: Guard, counts: dict[Element, Counts]) -> Iterable[Totals]:
-    """The totals of a finished plan, of each element in which something could be too much."""
+def totals_of(picture: Picture, guard: Guard, plan: Plan) -> Iterable[Totals]:
+    """The totals of a finished plan, of each element in which something could be too much.
+
+    Learning may be lost without any file of people: units move, days pass, rules are changed.
+    """
+    unlearned = plan.learning.unlearned
+    counts = {Element.USER: Counts(), **plan.counts} if unlearned else plan.counts
     for e, numbers in counts.items():
-        found = Tally(picture, e, guard).complete(numbers)
+        found = Tally(picture, e, guard).complete(numbers, unlearned if e is Element.USER else {})
         if found is not None:
             yield found

@@ -210,6 +210,11 @@ def _write_history(database: Database, run_id: str, own: str) -> None:
         f"SELECT '{own}', audience_id, idnumber, CASE action WHEN 'joined' THEN 'left' ELSE 'joined' END, "
         f"'undo of run {run_id}' FROM sync_member WHERE run_id = '{run_id}'"
     )
+    names = 'audience_id, name, joined, "left", assigned, unassigned'
+    database.run(
+        f"INSERT INTO sync_audience (run_id, {names}) SELECT '{own}', {names} FROM sync_audience "
+        f"WHERE run_id = '{run_id}'"
+    )
 
 
 def _counts(database: Database, run_id: str) -> dict[str, dict[str, int]]:

@@ -137,7 +137,16 @@ def held(before: Place) -> Place:
     return before
 
 
+RULES = """
+[[audiences]]
+name = "Operations"
+rules = [{ field = "org", under = "OPS" }]
+assign = ["course:SAFE-101"]
+"""
+
+
 def entered(place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
+    (place.folder / "rules.toml").write_text(RULES, encoding="utf-8")
     monkeypatch.chdir(place.folder)
     monkeypatch.setenv("LZSYNCD_CONFIG", str(place.config))
     return place

@@ -9,7 +9,9 @@ def test_the_tour_shows_counts_causes_the_file_to_mend_and_a_history(lzsyncd):
     titles = re.findall("^== (.*)", outcome.out, re.MULTILINE)
     assert [title.partition(":")[0] for title in titles] == [
         "Day one",
+        "People land in audiences and courses, in the same commit",
         "Day two",
+        "Who changed is in the right courses already",
         "What was wrong",
         "What HR gets back",
         "One person's history",

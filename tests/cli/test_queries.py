@@ -6,7 +6,8 @@ import pytest
 
 from lzsyncd.config import Site
 from lzsyncd.feed.elements import Element
-from lzsyncd.ledger.queries import BLOCK, changes, code_counts, find_runs, findings, history, runs, summary
+from lzsyncd.ledger.pages import BLOCK
+from lzsyncd.ledger.queries import changes, code_counts, find_runs, findings, history, runs, summary
 from lzsyncd.zone.database import opened
 
 RUNS = ("20261121T020000000-aaaaaaaa", "20261122T020000000-bbbbbbbb", "20261122T030000000-bbbbbbbc")

@@ -25,7 +25,7 @@ def test_the_summary_goes_to_standard_output_and_the_log_to_standard_error(befor
 def test_json_is_one_object_with_the_counts_and_the_findings_by_code(lzsyncd):
     outcome = lzsyncd("sync", "--from", "export/", "--json")
     told = json.loads(outcome.out)
-    assert set(told) == {"run", "status", "set_hash", "plan_hash", "counts", "findings"}
+    assert set(told) == {"run", "status", "set_hash", "plan_hash", "counts", "findings", "learning"}
     assert told["status"] == "applied"
     assert told["counts"]["user"] == {
         "read": 4,

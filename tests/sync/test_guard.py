@@ -61,12 +61,10 @@ def test_of_several_units_the_worst_is_told_once() -> None:
 
 
 def test_a_share_of_something_else_has_its_own_base() -> None:
-    found = totals(removed=0, rejected=21, unassigned=11)
-    found.whole.bases = {Figure.REJECTED: 100, Figure.UNASSIGNED: 1000}
+    found = totals(removed=0, rejected=21)
+    found.whole.bases = {Figure.REJECTED: 100}
     (breach,) = judge(found, Guard())
     assert sentence(breach) == "21 of 100 records of user.csv are rejected (21%); max_rejected = 20%"
-    found.whole.bases[Figure.UNASSIGNED] = 100
-    assert "11 of 100 assignments would be taken away (11%)" in sentence(judge(found, Guard())[0])
 
 
 def test_a_lost_column_is_told_by_name() -> None:

@@ -112,9 +112,10 @@ CREATE TABLE lz_assignment (
     audience_id BIGINT NOT NULL,
     assigned_at {text} NOT NULL,
     due_at {text},
-    removed_at {text},
-    UNIQUE (user_id, item, audience_id)
+    removed_at {text}
 );
+CREATE UNIQUE INDEX lz_assignment_key ON lz_assignment (user_id, item, audience_id);
+CREATE INDEX lz_assignment_active ON lz_assignment (audience_id, item, user_id) WHERE removed_at IS NULL;
 
 CREATE TABLE sync_run (
     id {text} PRIMARY KEY,
@@ -227,6 +228,7 @@ CREATE TABLE sync_member (
     reason {text} NOT NULL DEFAULT ''
 );
 CREATE INDEX sync_member_record ON sync_member (idnumber);
+CREATE INDEX sync_member_run ON sync_member (run_id);
 CREATE TABLE sync_image (
     run_id {text} NOT NULL,
     part {text} NOT NULL,
@@ -242,6 +244,16 @@ CREATE TABLE sync_made (
     first_id BIGINT NOT NULL,
     last_id BIGINT NOT NULL,
     PRIMARY KEY (run_id, table_name)
+);
+CREATE TABLE sync_audience (
+    run_id {text} NOT NULL,
+    audience_id BIGINT NOT NULL,
+    name {text} NOT NULL,
+    joined INTEGER NOT NULL DEFAULT 0,
+    "left" INTEGER NOT NULL DEFAULT 0,
+    assigned INTEGER NOT NULL DEFAULT 0,
+    unassigned INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (run_id, audience_id)
 );
 CREATE TABLE sync_slot (
     slot {text} PRIMARY KEY,
@@ -312,7 +324,7 @@ CREATE INDEX sync_mail_waiting ON sync_mail (due_at) WHERE sent_at IS NULL AND g
 """
 
 ZONE = ("org", "pos", "user", "job", "audience", "audience_member", "assignment")
-RUNS = ("run", "count", "file", "error", "found", "breach", "change", "planned", "member", "image", "made")
+RUNS = ("run", "count", "file", "error", "found", "breach", "change", "planned", "member", "audience", "image", "made")
 OTHERS = ("slot", "request", "mail", "fetch", "put", "visit")
 NAMES = [*(f"lz_{name}" for name in ZONE), *(f"sync_{name}" for name in RUNS + OTHERS)]
 

@@ -1,0 +1,129 @@
+"""Who will be in which audience, and who moves.
+
+| table | a row is |
+|---|---|
+| `next_member` | somebody (of those who are judged) who will be in an audience: `audience_id, user_id` |
+| `moving` | somebody who joins or leaves: `audience_id, user_id, action` |
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from lzsyncd.learning.conditions import Meaning, holds
+from lzsyncd.learning.planned import Planned
+from lzsyncd.sync.picture import Picture
+
+
+@dataclass
+class Members:
+    """Fills `next_member` and `moving`.
+
+    Attributes:
+        picture: what the run works on.
+        planned: every audience.
+        everybody: whether everybody is judged.
+        next: how many will be in an audience, of those who are judged.
+        joined: how many of them are new.
+        left: how many leave.
+    """
+
+    picture: Picture
+    planned: Sequence[Planned]
+    everybody: bool
+    next: dict[int, int] = field(default_factory=dict)
+    joined: dict[int, int] = field(default_factory=dict)
+    left: dict[int, int] = field(default_factory=dict)
+    _indexed: bool = False
+
+    def ask(self, meaning: Meaning) -> None:
+        """Who will be in, audience by audience: a rule may ask for the members of one before it."""
+        self.picture.table("next_member", "audience_id BIGINT, user_id BIGINT")
+        if not self.everybody or any(_keeps(p) or (p.audience and p.audience.others) for p in self.planned):
+            self._index()
+        # somebody with two jobs that match is one member
+        several = self.picture.database.value("SELECT 1 FROM lz_job WHERE NOT managed LIMIT 1")
+        for p in self.planned:
+            self.next[p.id] = self._matched(p, meaning, "DISTINCT " if several else "")
+            if _keeps(p):
+                self.next[p.id] += self._kept(p)
+
+    def _index(self) -> None:
+        if not self._indexed:
+            self.picture.database.run("CREATE INDEX next_member_of ON next_member (audience_id, user_id)")
+            self._indexed = True
+
+    def _matched(self, planned: Planned, meaning: Meaning, distinct: str) -> int:
+        if planned.audience is None or planned.frozen:
+            return 0
+        condition = holds(planned.audience.rule, meaning)
+        return self.picture.database.run(
+            f"INSERT INTO next_member SELECT {distinct}{planned.id}, p.user_id FROM judged p WHERE {condition}"
+        )
+
+    def _kept(self, planned: Planned) -> int:
+        """Members who stay, whatever the rule says."""
+        return self.picture.database.run(
+            f"INSERT INTO next_member SELECT m.audience_id, m.user_id FROM {self._standing()} "
+            f"AND m.audience_id = {planned.id} AND NOT EXISTS (SELECT 1 FROM inactive i WHERE i.id = m.user_id) AND "
+            f"NOT EXISTS (SELECT 1 FROM next_member n WHERE n.audience_id = {planned.id} AND n.user_id = m.user_id)"
+        )
+
+    def _standing(self) -> str:
+        """SQL: memberships `m`, as they stand, of those who are judged. CROSS: SQLite starts with these."""
+        if self.everybody:
+            return "lz_audience_member m WHERE TRUE"
+        return "touched t CROSS JOIN lz_audience_member m WHERE m.user_id = t.id"
+
+    def compare(self) -> None:
+        """Who joins and who leaves."""
+        database = self.picture.database
+        self.picture.table("moving", "audience_id BIGINT, user_id BIGINT, action TEXT")
+        known = (
+            "NOT EXISTS (SELECT 1 FROM lz_audience_member m "
+            "WHERE m.audience_id = n.audience_id AND m.user_id = n.user_id)"
+        )
+        is_first = not database.value("SELECT 1 FROM lz_audience_member LIMIT 1")
+        database.run(
+            "INSERT INTO moving SELECT n.audience_id, n.user_id, 'joined' FROM next_member n "
+            f"WHERE {'TRUE' if is_first else known}"
+        )
+        self.joined = self._counted("moving v WHERE v.action = 'joined'")
+        if not is_first:
+            self._leave()
+            self.left = self._counted("moving v WHERE v.action = 'left'")
+
+    def _leave(self) -> None:
+        """Who is in and will not be. As a rule all stay: where the numbers say so, nobody is looked up.
+
+        Exact: whoever will be in and does not join is in.
+        """
+        audiences = "TRUE"
+        if self.everybody:
+            standing = self._counted("lz_audience_member v")
+            some = [n for n in standing if standing[n] > self.next.get(n, 0) - self.joined.get(n, 0) and n in self.next]
+            audiences = f"m.audience_id IN ({', '.join(map(str, some))})"
+            if not some:
+                return
+        self._index()
+        self.picture.database.run(
+            f"INSERT INTO moving SELECT m.audience_id, m.user_id, 'left' FROM {self._standing()} AND {audiences} "
+            "AND NOT EXISTS (SELECT 1 FROM next_member n WHERE n.audience_id = m.audience_id AND n.user_id = m.user_id)"
+        )
+
+    def _counted(self, source: str) -> dict[int, int]:
+        rows = self.picture.database.rows(f"SELECT v.audience_id, count(*) FROM {source} GROUP BY v.audience_id")
+        return {int(number): int(found) for number, found in rows}
+
+    def is_empty(self, planned: Planned) -> bool:
+        """Whether an audience will have no member at all."""
+        if self.joined.get(planned.id) or (self.everybody and self.next[planned.id]):
+            return False
+        there = f"FROM lz_audience_member WHERE audience_id = {planned.id}"
+        if not self.left.get(planned.id):
+            return not self.picture.database.value(f"SELECT 1 {there} LIMIT 1")
+        return int(self.picture.database.value(f"SELECT count(*) {there}")) == self.left[planned.id]
+
+
+def _keeps(planned: Planned) -> bool:
+    """Whether members stay whom the rule does not match."""
+    return planned.frozen or (planned.audience is not None and planned.audience.never_remove_members)
