@@ -17,7 +17,7 @@ from time import perf_counter
 
 from lzsyncd.config import Site, parse
 from lzsyncd.demo.company import CONFIG_SNIPPET, write_company
-from lzsyncd.learning import audiences as learning
+from lzsyncd.learning.rules import Audience
 from lzsyncd.sync import plan, run
 from lzsyncd.sync.ending import Result
 from lzsyncd.sync.run import Options, sync_folder
@@ -73,7 +73,7 @@ def make_site(folder: Path, database: str, audiences: str = "") -> Site:
     return parse(text + CONFIG_SNIPPET.format(site="acme") + audiences).sites["acme"]
 
 
-def with_audiences(site: Site, number: int) -> tuple[learning.Audience, ...]:
+def with_audiences(site: Site, number: int) -> tuple[Audience, ...]:
     """As many audiences: of ten five by unit, two by position, one each by custom field, date, and two of these."""
     with opened(site) as database:
         units = [str(row[0]) for row in database.rows("SELECT idnumber FROM lz_org ORDER BY depth, id")]
