@@ -52,13 +52,16 @@ class Health:
 
     def status(self) -> str:
         """One line: what is wrong first, then what is done and waited for."""
-        charges = self._daemon.charges
+        charges, now = self._daemon.charges, datetime.now(UTC)
         parts = [f"{name}: {text}" for name, charge in charges.items() for text in charge.trouble.values()]
         parts += [f"{name}: a run is under way" for name in self._daemon.crew.workers]
         for name, charge in charges.items():
             parts += [f"{name}: the remote server can't be visited"] if charge.visits and charge.visits.failures else []
             parts += [f"{name}: {len(charge.seen.held)} held"] if charge.seen.held else []
             parts += [f"{name}: {text}" for text in charge.verdict.waiting[:1]]
+            if checked := charge.seen.figures.waiting:
+                at = charge.next_slot(now).due_at.astimezone(charge.site.timezone)
+                parts.append(f"{name}: {checked} checked, to be applied on {at:%Y-%m-%d at %H:%M}")
         text = "; ".join([sites_of(len(charges)), *(parts or ["idle"])])
         return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
 

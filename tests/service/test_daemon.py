@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -292,6 +293,8 @@ def test_sighup_changes_a_site(small):
     small.start()
     deliver(site)
     small.wait_for(lambda: small.statuses() == ["checked"])
+    status = small.folder / "run" / "status.json"
+    small.wait_for(lambda: re.search(r"acme: 1 checked, to be applied on \S+ at 02:00", status.read_text()))
     small.site("acme", apply="on-arrival")
     small.configure()
     small.tell(signal.SIGHUP)

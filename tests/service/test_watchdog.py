@@ -126,13 +126,21 @@ class Running:
 
     @property
     def children(self) -> list[int]:
+        """Those that are programs of their own by now: who stops one before that stops its parent, too."""
         pid = self.process.pid
         listed = "" if self.process.poll() is not None else Path(f"/proc/{pid}/task/{pid}/children").read_text()
-        return [int(child) for child in listed.split()]
+        return [int(child) for child in listed.split() if _program(int(child)) not in (b"", _program(pid))]
 
     @property
     def log(self) -> str:
         return Path(self._log.name).read_text()
+
+
+def _program(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 def comes_true(what: Callable[[], object]) -> bool:
