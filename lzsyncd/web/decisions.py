@@ -13,6 +13,7 @@ from lzsyncd.ledger.requests import Kind
 from lzsyncd.ledger.runs import iso
 from lzsyncd.ledger.status import Status
 from lzsyncd.ledger.waiting import pending
+from lzsyncd.service.instance import ring
 from lzsyncd.sync.run import Options
 from lzsyncd.sync.undo import INVERSE, possible
 from lzsyncd.web.questions.runs import asked_for
@@ -103,6 +104,7 @@ def ask(visit: Visit, kind: Kind, run_id: str, plan_hash: str, who: str) -> int:
         if run.status not in FITS[kind]:
             raise HTTPException(HTTPStatus.CONFLICT, f"This run is {run.status}: there is nothing to {kind}.")
         number = requests.ask(database, kind, run_id, plan_hash=plan_hash, by=who, now=iso(visit.now))
+    ring(visit.house.config().daemon.runtime_dir)  # the installed page may not: then the daemon looks within a minute
     with kept(visit.site) as store:
         detail = f"run {run_id}" + (f", plan {plan_hash[:12]}" if plan_hash else "")
         store.note(who, visit.address, f"asked to {kind}", detail, visit.now)
