@@ -15,13 +15,14 @@ from lzsyncd.config import Site as RealSite
 from tests.laws.bridge import expected_findings, findings_of, get_zone, normal, run_set, site_of
 from tests.laws.ground import ask, look
 from tests.reference.engine import sync
-from tests.reference.model import CustomField, Outcome, Policy, Site, Zone
+from tests.reference.model import CustomField, Limits, Outcome, Policy, Site, Zone
 
 VARIABLE = "LZSYNCD_REAL_INPUT"
 SNAPSHOTS = 11
 FIELDS = {name: CustomField("text") for name in ("fte", "payfloor", "profession", "level")}
-ORGANISATION = replace(Site(), user=Policy(customfields=FIELDS))
-"""The defaults, and the four custom fields that the files have."""
+FREE = Limits(max_removed=None, max_updated=None, max_key_changes=None, max_moved=None, max_rejected=None)
+ORGANISATION = replace(Site(), user=Policy(customfields=FIELDS), limits=FREE)
+"""The defaults, and the four custom fields that the files have; half a year changes more than a guard lets pass."""
 
 
 class Snapshot(NamedTuple):
