@@ -6,7 +6,19 @@ from typing import Annotated
 import typer
 
 from lzsyncd import __version__
-from lzsyncd.cli import audiences, configuration, decisions, installing, ledger, mail, page, service, sets, tour
+from lzsyncd.cli import (
+    audiences,
+    configuration,
+    decisions,
+    installing,
+    ledger,
+    mail,
+    page,
+    pruning,
+    service,
+    sets,
+    tour,
+)
 from lzsyncd.cli.daemon import DEFAULT_CONFIG, ENVIRONMENT
 from lzsyncd.cli.options import examples
 from lzsyncd.errors import ExitCode
@@ -18,7 +30,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for group in (sets, decisions, ledger, audiences, service, page, configuration, mail, installing, tour):
+for group in (sets, decisions, ledger, audiences, service, page, configuration, pruning, mail, installing, tour):
     group.add_to(app)
 
 

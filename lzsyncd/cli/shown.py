@@ -129,6 +129,7 @@ def show_run(site: Site, run: RunSummary, codes: Sequence[CodeCount], breaches: 
             ("set", run.set_hash),
             ("plan", run.plan_hash),
             ("report", str(outbox) if outbox.is_dir() else ""),
+            ("not kept", _not_kept(run)),
         )
     )
     if run.files:
@@ -175,6 +176,11 @@ def show_breaches(breaches: Sequence[dict[str, Any]]) -> None:
 
 def _largest(breach: dict[str, Any]) -> str:
     return ", ".join(f"{group['name']} {group['count']:,}" for group in breach["largest"])
+
+
+def _not_kept(run: RunSummary) -> str:
+    """What retention has taken of a run, "" for nothing."""
+    return f"files, report, findings and changes, since {moment(run.pruned_at)} UTC" if run.pruned_at else ""
 
 
 def _ended(run: RunSummary) -> str:

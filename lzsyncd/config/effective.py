@@ -64,6 +64,7 @@ def _site(site: Site) -> Iterator[str]:
         run_timeout=duration_text(site.run_timeout),
         feed_expected_every=duration_text(site.feed_expected_every) if site.feed_expected_every else None,
         feed_grace=duration_text(site.feed_grace),
+        retention=duration_text(site.retention),
     )
     yield from _table(
         f"sites.{site.name}.notify",

@@ -230,6 +230,7 @@ class Site:
         guard: what one run may change at most.
         feed_expected_every: seconds in which a good set is expected to come; None: there is no such thing.
         feed_grace: seconds beyond that before somebody is told.
+        retention: seconds for which files, reports, findings and history are kept.
         notify: who gets mails.
         mail: how they are sent, the same for all sites; None: there are none.
         elements: the configuration of org, pos and user.
@@ -254,6 +255,7 @@ class Site:
     guard: Guard = field(default_factory=Guard)
     feed_expected_every: float | None = None
     feed_grace: float = 10_800.0
+    retention: float = 90 * 86_400.0
     notify: Notify = Notify()
     mail: Mail | None = None
     elements: dict[Element, ElementConfig] = field(

@@ -63,6 +63,7 @@ SITE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 USER_ONLY = ("unknown_reference", "allow_duplicate_emails")
 MAX_WORKERS = 64
 DAY = SECONDS["d"]
+MAX_RETENTION = 36_600 * DAY  # a hundred years: for ever
 
 _SYNTAX_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
@@ -183,6 +184,7 @@ def _site(name: str, table: Table, data_dir: Path, server: Mail | None) -> Site:
         guard=guard(table.table("guard")),
         feed_expected_every=table.take("feed_expected_every", duration(60, 366 * DAY), None),
         feed_grace=table.take("feed_grace", duration(0, 31 * DAY), plain.feed_grace),
+        retention=table.take("retention", duration(DAY, MAX_RETENTION), plain.retention),
         notify=notify(table.table("notify"), server),
         mail=server,
         elements=elements,

@@ -21,6 +21,7 @@ class Run(Table):
     finished_at = TextField(null=True)
     message = TextField(default="")
     undoes = TextField(null=True)
+    pruned_at = TextField(null=True)
 
     class Meta:
         """Peewee's."""

@@ -24,6 +24,7 @@ RUN_COLUMNS = (
     "finished_at",
     "message",
     "undoes",
+    "pruned_at",
 )
 FILE_COLUMNS = ("element", "name", "size", "sha256", "records", "header")
 
@@ -32,7 +33,8 @@ FILE_COLUMNS = ("element", "name", "size", "sha256", "records", "header")
 class RunSummary:
     """One run: how it ended, its counts by element, its findings by code. No value of a file is in it.
 
-    `undoes` is the run that it took back, "" where it is no undo; `audiences` are those in which it moved something.
+    `undoes` is the run that it took back, "" where it is no undo; `pruned_at` when retention took its findings and
+    history, "" where they are there; `audiences` are those in which it moved something.
     """
 
     run: str
@@ -46,6 +48,7 @@ class RunSummary:
     finished_at: str
     message: str
     undoes: str
+    pruned_at: str
     counts: dict[str, dict[str, int]]
     findings: dict[str, int]
     files: list[dict[str, Any]]

@@ -73,6 +73,17 @@ class RunLog:
         """A set changed between the look and the claim."""
         self._tell("info", "The set changed while it was claimed; it is waited for.", None, "set_changed")
 
+    def pruned(self, archives: int, reports: int, size: int, rows: int) -> None:
+        """What is older than the retention is gone."""
+        about = {"pruned.archives": archives, "pruned.reports": reports, "pruned.bytes": size, "pruned.rows": rows}
+        self._tell("info", "What is older than the retention was deleted.", None, "retention_done", **about)
+
+    def not_pruned(self, error: Exception) -> None:
+        """It could not be deleted, or not all of it."""
+        told = {"error.type": type(error).__name__, "error.message": describe(error), "event.outcome": "failure"}
+        text = "What is older than the retention could not be deleted; it is tried again after the next slot."
+        self._tell("warning", text, None, "retention_failed", **told)
+
     def _tell(self, level: str, message: str, run_id: str | None, action: str, **more: Any) -> None:
         about = {"run.id": run_id} if run_id else {}
         getattr(self._log, level)(message, **{"event.action": action, **about, **more})

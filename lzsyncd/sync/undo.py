@@ -166,7 +166,7 @@ def refuse_what_is_not_the_latest(database: Database, run_id: str) -> str:
     if later := _later(database, run_id):
         which = ", ".join(later)
         raise Usage(f"Run {run_id} is not the latest applied one. First take back what came after it: {which}.")
-    if not database.value(
+    if told.pruned_at or not database.value(  # of a marked run there may be half of it
         "SELECT 1 FROM sync_image WHERE run_id = ? UNION ALL SELECT 1 FROM sync_made WHERE run_id = ? LIMIT 1",
         (run_id, run_id),
     ):
@@ -239,8 +239,22 @@ def _write_run(
         (own, options.trigger, Status.APPLIED, started, started, now, f"Run {run_id} was taken back.", run_id),
     )
     runs.write_counts(database, own, ((Element(e), numbers) for e, numbers in counts.items()))
-    undone = "UPDATE sync_run SET status = ?, message = ? WHERE id = ?"
-    database.run(undone, (Status.UNDONE, UNDONE_BY.format(own), run_id))
-    again = database.value("SELECT undoes FROM sync_run WHERE id = ?", (run_id,))
-    if again:
-        database.run(undone, (Status.APPLIED, f"Taken back by run {run_id}, brought back by run {own}.", again))
+    _say_what_stands(database, run_id, own)
+
+
+def _say_what_stands(database: Database, run_id: str, own: str) -> None:
+    """What was taken back is undone, what that had undone is applied again, and so on down the chain."""
+    say = "UPDATE sync_run SET status = ?, message = ? WHERE id = ?"
+    taken, by = run_id, own
+    while taken:
+        database.run(say, (Status.UNDONE, UNDONE_BY.format(by), taken))
+        again = _undoes(database, taken)
+        if again:
+            message = f"Taken back by run {taken}, brought back by run {own}."
+            database.run(say, (Status.APPLIED, message, again))
+        taken, by = _undoes(database, again), again
+
+
+def _undoes(database: Database, run_id: str) -> str:
+    """The run that a run took back, "" for none."""
+    return str(database.value("SELECT undoes FROM sync_run WHERE id = ?", (run_id,)) or "")

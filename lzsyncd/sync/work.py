@@ -7,6 +7,7 @@ from lzsyncd.intake.claim import Judged, NotAsJudged, Order
 from lzsyncd.service.slots import Slot
 from lzsyncd.sync.arrivals import Arrivals
 from lzsyncd.sync.decisions import carry_out
+from lzsyncd.sync.retention import keep_to_retention
 
 
 def work(
@@ -35,3 +36,6 @@ def work(
     if held is not None:
         yield "hold"
         arrivals.hold_incomplete(*held)
+    if slots:
+        yield "prune"
+        keep_to_retention(arrivals)

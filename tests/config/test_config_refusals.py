@@ -86,6 +86,7 @@ def test_the_file_as_a_whole_is_checked(text, line, key, message):
         ('set_window = "30m1h"', 2, "set_window", "must be a duration in quotes"),
         ('set_window = "-1s"', 2, "set_window", "must be a duration in quotes"),
         ('set_window = "8d"', 2, "set_window", "must be from 0s to 7d"),
+        ('retention = "23h"', 2, "retention", "must be from 1d to 36600d"),
         ('run_timeout = "0h"', 2, "run_timeout", "must be from 1s to 7d"),
         ('run_timeout = "999999999h"', 2, "run_timeout", "must be a duration in quotes"),
         ('run_timeout = "2H"', 2, "run_timeout", "must be a duration in quotes"),

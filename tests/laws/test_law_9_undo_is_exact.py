@@ -80,6 +80,7 @@ def test_every_table_is_as_it_was_and_as_it_became(ground: Ground, history: Hist
         assert (status(site, undone.run), status(site, run.run)) == ("undone", "applied")
         take_back(site, redone.run)
         assert look(site) == before
+        assert [status(site, each) for each in (redone.run, undone.run, run.run)] == ["undone", "applied", "undone"]
 
 
 def test_the_same_set_after_an_undo_does_what_it_did_with_new_ids(ground: Ground) -> None:

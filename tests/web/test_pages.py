@@ -52,6 +52,14 @@ def test_a_tour_of_the_pages_tells_what_the_tables_say(page: Page):
     assert "signed in" in text_of(page.browser("ada"), "settings")
 
 
+def test_a_run_of_which_the_books_are_left_says_so(page: Page):
+    client, run = page.browser("vera"), run_of(page)
+    assert "not kept any more" not in text_of(client, f"runs/{run}")
+    with opened(page.site) as database:
+        database.run("UPDATE sync_run SET pruned_at = '2026-11-23T00:00:00.000Z' WHERE id = ?", (run,))
+    assert "not kept any more, since" in text_of(client, f"runs/{run}")
+
+
 def test_what_is_not_there_is_said_to_be_not_there(page: Page):
     client = page.browser("vera")
     for path in ("people/999", "people/x", "people/99999999999999999999", "units/org/99", "units/user", "runs/none"):

@@ -130,7 +130,8 @@ CREATE TABLE sync_run (
     started_at {text},
     finished_at {text},
     message {text} NOT NULL DEFAULT '',
-    undoes {text}
+    undoes {text},
+    pruned_at {text}
 );
 CREATE TABLE sync_count (
     run_id {text} NOT NULL,
