@@ -97,19 +97,20 @@ def errors(
     from lzsyncd.checks.catalogue import CATALOGUE
     from lzsyncd.cli.choice import chosen_run
     from lzsyncd.cli.output import say, say_json_list
-    from lzsyncd.cli.shown import first, limit_of, show_findings
+    from lzsyncd.cli.shown import first, limit_of, not_kept, show_findings
     from lzsyncd.config.values import did_you_mean
-    from lzsyncd.ledger.queries import findings
+    from lzsyncd.ledger import queries
 
     if code and not any(f"{known}.".startswith(f"{code}.") for known in CATALOGUE):
         raise Usage(f"There is no finding “{code}”{did_you_mean(code, CATALOGUE) or '.'}")
     with chosen_run(context, site, run) as (database, run_id):
         limit = limit_of(limit, as_json=as_json)
-        rows = findings(database, run_id, code=code, element=element, limit=limit and limit + 1)
+        rows = queries.findings(database, run_id, code=code, element=element, limit=limit and limit + 1)
         if as_json:
             say_json_list(row.as_dict() for row in first(rows, limit))
         elif not show_findings(first(rows, limit)):
-            say(f"Run {run_id} has no {'such ' if code or element else ''}findings.")
+            told = f"Run {run_id} has no {'such ' if code or element else ''}findings."
+            say(not_kept(queries.summary(database, run_id)) or told)
 
 
 def changes(
@@ -126,7 +127,7 @@ def changes(
     """List what a run changed: record, field, old and new value."""
     from lzsyncd.cli.choice import chosen_run
     from lzsyncd.cli.output import say, say_json_list
-    from lzsyncd.cli.shown import first, limit_of, show_changes
+    from lzsyncd.cli.shown import first, limit_of, not_kept, show_changes
     from lzsyncd.ledger import queries
 
     with chosen_run(context, site, run) as (database, run_id):
@@ -144,7 +145,8 @@ def changes(
             say_json_list(row._asdict() for row in first(rows, limit))
         elif not show_changes(first(rows, limit)):
             asked = element or action or field or idnumber
-            say(f"Run {run_id} {'made no such changes' if asked else 'changed nothing'}.")
+            told = f"Run {run_id} {'made no such changes' if asked else 'changed nothing'}."
+            say(not_kept(queries.summary(database, run_id)) or told)
 
 
 def history(

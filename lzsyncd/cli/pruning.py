@@ -62,8 +62,9 @@ def _told(pruned: "Pruned", *, dry_run: bool) -> str:
     if not pruned.is_something:
         return f"nothing is older than {pruned.before[:10]} and not needed any more."
     parts = [
-        f"{pruned.archives:,} sets of the archive and {pruned.reports:,} reports ({pruned.bytes / MIB:,.1f} MiB)",
-        *(f"{pruned.rows[kind]:,} {word}" for kind, word in WORDS.items() if pruned.rows[kind]),
+        f"sets in the archive {pruned.archives:,}",
+        f"reports {pruned.reports:,} (both {pruned.bytes / MIB:,.1f} MiB)",
+        *(f"{word} {pruned.rows[kind]:,}" for kind, word in WORDS.items()),
     ]
-    verb = "would go" if dry_run else "went"
-    return f"{', '.join(parts)} of runs that ended before {pruned.before[:10]} {verb}."
+    verb = "Would go" if dry_run else "Gone"
+    return f"{verb}, of runs that ended before {pruned.before[:10]}: {', '.join(parts)}."

@@ -183,6 +183,11 @@ def _not_kept(run: RunSummary) -> str:
     return f"files, report, findings and changes, since {moment(run.pruned_at)} UTC" if run.pruned_at else ""
 
 
+def not_kept(run: RunSummary) -> str:
+    """That retention has taken what was asked for, as a sentence; "" where it has not."""
+    return f"Of run {run.run} are not kept any more: {_not_kept(run)}." if run.pruned_at else ""
+
+
 def _ended(run: RunSummary) -> str:
     """When a run ended, and how long it took."""
     if not run.finished_at:

@@ -14,15 +14,16 @@ def test_prune_shows_what_would_go_and_deletes_it(after, lzsyncd):
     assert (would["site"], would["dry_run"]) == ("acme", True)
     assert would["archives"]
     assert would["rows"]["changes"]
-    assert " would go." in lzsyncd("prune", "acme", "--dry-run").out
+    assert "Would go, of runs" in lzsyncd("prune", "acme", "--dry-run").out
     with closing(Database(after.site)) as other:
         other.lock("THE-OTHER-RUN")
         assert lzsyncd("prune").code == 75
         assert lzsyncd("prune", "--dry-run").code == 0
     outcome = lzsyncd("prune")
-    assert (outcome.code, outcome.out.startswith("acme: "), " went." in outcome.out) == (0, True, True)
+    assert (outcome.code, outcome.out.startswith("acme: "), "Gone, of runs" in outcome.out) == (0, True, True)
     assert lzsyncd("prune").out.startswith("acme: nothing is older than ")
-    assert "not kept" in lzsyncd("show", first).out
+    for command in ("show", "errors", "changes"):
+        assert "files, report, findings and changes, since " in lzsyncd(command, first).out
     assert lzsyncd("undo", first).code == 2
 
 
