@@ -62,8 +62,8 @@ def shaped(event: Mapping[Any, Any]) -> dict[str, Any]:
         if fitting is not None:
             known[key] = fitting
         elif value is not None:
-            name = _text(key)[:MAX_NAME]
-            labels[name if name.startswith(LABEL) else f"{LABEL}{name}"] = _text(value)
+            name = _text(key).removeprefix(LABEL)[:MAX_NAME]  # read back it is cut at the same place
+            labels[f"{LABEL}{name}"] = _text(value)
     return known | labels
 
 

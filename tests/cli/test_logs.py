@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lzsyncd import logs
@@ -186,6 +186,7 @@ ANYTHING = st.recursive(
 )
 
 
+@example({"0" * 120: []})
 @given(st.dictionaries(st.sampled_from(sorted(KEYS)) | st.text(), ANYTHING))
 def test_an_event_of_anything_has_keys_of_one_type(event):
     told = json.loads(as_json(event))
