@@ -5,13 +5,16 @@ from typing import Any
 
 import pytest
 
+from lzsyncd.errors import Interrupted
+from lzsyncd.feed.elements import Element
 from lzsyncd.ledger import aged
 from lzsyncd.ledger.requests import Kind
 from lzsyncd.sync import retention
 from lzsyncd.sync.retention import Pruned, prune
 from tests.laws.company import DAY_ONE, DAY_TWO
 from tests.laws.ground import ask, look
-from tests.sync.desk import ON_SQLITE, Desk, Killed, listed
+from tests.sync.desk import ON_SQLITE, Desk, Killed, listed, partial, scheduled
+from tests.sync.test_arrivals import SOME, SOME_MORE
 from tests.sync.test_decisions import decide, held
 
 __all__ = ["held"]
@@ -143,6 +146,31 @@ def test_the_newest_file_of_each_element_stays(company: Company) -> None:
     assert desk.archived(company.last) == DAY_ONE
     assert [*desk.archived(people_only)] == ["user.csv"]
     assert desk.archived(company.old[1]) == {}
+
+
+@ON_SQLITE
+def test_a_partial_file_that_waits_for_its_elements_own_slot_stays(desk: Desk) -> None:
+    desk.site = scheduled(partial(desk.site, Element.USER), user="weekly on sunday at 02:00")
+    first = desk.arrive(DAY_ONE | SOME)
+    desk.slot()
+    desk.arrive(DAY_TWO | SOME_MORE)
+    desk.slot()
+    desk.later(days=100)
+    pruned(desk)
+    assert desk.archived(first)["user.csv"] == SOME["user.csv"]
+    desk.slot(Element.USER)
+    assert desk.people()["7"] == "Deal"
+
+
+@ON_SQLITE
+def test_a_program_that_is_told_to_end_is_not_kept_by_it(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    def end(*_: object) -> None:
+        raise Interrupted("told to end")
+
+    monkeypatch.setattr(retention.aged, "forget", end)
+    with pytest.raises(Interrupted):
+        company.desk.slot()
+    assert "retention_failed" not in company.desk.actions()
 
 
 @ON_SQLITE
