@@ -174,7 +174,7 @@ def test_a_run_that_takes_too_long_is_ended_and_tried_again(at_once: Desk, monke
     def too_long(_number: int, _frame: object) -> None:
         brake.pull(TookTooLong("too long"))
 
-    def slow(picture: Picture, *_more: object) -> None:
+    def slow(picture: Picture, *_more: object, **_named: object) -> None:
         assert 0 < signal.getitimer(signal.ITIMER_REAL)[0] <= at_once.site.run_timeout
         picture.database.brake = brake
         signal.setitimer(signal.ITIMER_REAL, 0.01)
