@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from lzsyncd.learning.judged import analyze
 from lzsyncd.learning.rules import Audience
 from lzsyncd.ledger.runs import iso
 from lzsyncd.sync.picture import Picture
@@ -71,6 +72,7 @@ def _fill_items(picture: Picture, teaching: Mapping[int, Audience]) -> None:
         for item in audience.assign
     ]
     picture.database.load("item", ("audience_id", "item", "due_at"), rows)
+    analyze(picture, "item")
 
 
 def _assign(picture: Picture, *, is_first: bool) -> dict[int, int]:

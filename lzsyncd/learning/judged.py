@@ -36,6 +36,7 @@ def find_touched(picture: Picture, conditions: Collection[Condition]) -> None:
         "SELECT m.id FROM match_user m JOIN change_user c ON c.line = m.line UNION ALL "
         "SELECT m.id FROM match_user m WHERE m.sid IS NULL AND NOT m.goes UNION ALL SELECT id FROM going_user) q"
     )
+    analyze(picture, "touched")
     for e in UNITS:
         if is_asked(e, Operator.UNDER, conditions):
             _touch(
@@ -203,10 +204,11 @@ def _index(picture: Picture, conditions: Sequence[Condition]) -> None:
         if number >= WORTH_AN_INDEX:
             column = value.removeprefix("p.")
             picture.database.run(f"CREATE INDEX judged_{column} ON judged ({column}, user_id)")
-    _analyze(picture, "judged")
+    analyze(picture, "judged")
 
 
-def _analyze(picture: Picture, table: str) -> None:
+def analyze(picture: Picture, table: str) -> None:
+    """Let the planner know what a table of this run holds, where it does not find out by itself."""
     if picture.database.dialect.name == "postgresql":
         picture.database.run(f"ANALYZE {table}")
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lzsyncd.learning.conditions import Meaning, holds
+from lzsyncd.learning.judged import analyze
 from lzsyncd.learning.planned import Planned
 from lzsyncd.sync.picture import Picture
 
@@ -46,6 +47,7 @@ class Members:
             self.next[p.id] = self._matched(p, meaning, "DISTINCT " if several else "")
             if _keeps(p):
                 self.next[p.id] += self._kept(p)
+        analyze(self.picture, "next_member")  # without statistics PostgreSQL compares each with each (504 s, measured)
 
     def _index(self) -> None:
         if not self._indexed:

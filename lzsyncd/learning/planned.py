@@ -72,6 +72,8 @@ def _renamed(
     audience: Audience, audiences: Sequence[Audience], stored: Stored, left: Stored
 ) -> tuple[int, tuple[str, str, bool]] | None:
     """The audience that had this rule under a name that is gone, where that can be one only."""
+    if not left:
+        return None
     text = audience.text()
     same = [name for name, (_, row) in left.items() if row[1] == text]
     new = [a for a in audiences if a.name not in stored and a.text() == text]
