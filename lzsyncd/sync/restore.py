@@ -58,12 +58,14 @@ def _remove(database: Database, part: Part) -> None:
 
 
 def _park_usernames(database: Database, run_id: str) -> None:
+    """Of those who had another name, and of those who were deleted: somebody else may have had theirs."""
     part = ROWS["lz_user"]
-    (name,), join = database.dialect.unpacked("i.before", part.table, ["username"])
+    (name, deleted), join = database.dialect.unpacked("i.before", part.table, ["username", "deleted"])
     database.run(
-        f"UPDATE lz_user SET username = ' parked ' || lz_user.id FROM (SELECT i.row_id, {name} AS username "
+        "UPDATE lz_user SET username = ' parked ' || lz_user.id FROM ("
+        f"SELECT i.row_id, {name} AS username, {deleted} AS deleted "
         f"FROM sync_image i{join} WHERE i.run_id = '{run_id}' AND i.part = 'lz_user' AND i.before IS NOT NULL) b "
-        "WHERE lz_user.id = b.row_id AND lower(lz_user.username) <> lower(b.username)"
+        "WHERE lz_user.id = b.row_id AND (lower(lz_user.username) <> lower(b.username) OR b.deleted)"
     )
 
 

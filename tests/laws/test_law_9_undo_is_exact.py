@@ -83,6 +83,23 @@ def test_every_table_is_as_it_was_and_as_it_became(ground: Ground, history: Hist
         assert [status(site, each) for each in (redone.run, undone.run, run.run)] == ["undone", "applied", "undone"]
 
 
+def test_a_name_goes_back_to_whom_had_it_while_its_new_owner_was_deleted(ground: Ground) -> None:
+    def people(*names: str) -> dict[str, bytes]:
+        rows = [f"{key},{name},One,Person,{key}@acme.test" for key, name in zip(("A", "D"), names) if name]
+        return {**DAY_ONE, "user.csv": "\n".join(["idnumber,username,firstname,lastname,email", *rows, ""]).encode()}
+
+    site = ground.fresh(DELETES)
+    sync(site, people("other", "wanted"))
+    sync(site, people("wanted", ""))
+    before = look(site)
+    run = sync(site, people("third", "wanted"))
+    after = look(site)
+    undone = take_back(site, run.run)
+    assert (undone.in_the_way, look(site)) == ((), before)
+    take_back(site, undone.run)
+    assert look(site) == after
+
+
 def test_the_same_set_after_an_undo_does_what_it_did_with_new_ids(ground: Ground) -> None:
     site, before, run = two_days(ground)
     made = look(site)["lz_user"].keys() - before["lz_user"].keys()
