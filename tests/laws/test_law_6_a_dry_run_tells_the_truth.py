@@ -26,7 +26,7 @@ from tests.reference.model import Policy
 ALL_BUT_THE_NOTE = tuple(
     table
     for table in (*LZ, *LEDGER)
-    if table not in ("sync_run", "sync_count", "sync_file", "sync_error", "sync_audience")
+    if table not in ("sync_run", "sync_count", "sync_file", "sync_error", "sync_found", "sync_audience")
 )
 """A dry run leaves its own row, with counts, files and findings; nothing else."""
 
