@@ -1,6 +1,9 @@
 """What the log may say: every key with its one type for ever, every action. docs/logs.md is held to this list."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+"""What can be asked for: this and what is worse."""
 
 
 class Key(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from lzsyncd.cli.options import JsonOption, LimitOption, SiteOption, examples
-from lzsyncd.config.models import LogLevel
+from lzsyncd.logkeys import LogLevel
 
 
 def add_to(app: typer.Typer) -> None:

@@ -12,9 +12,9 @@ from lzsyncd.config.secrets import Secret
 from lzsyncd.errors import ExitCode, LzsyncdError
 from lzsyncd.feed.elements import COLUMNS, Column, Element
 from lzsyncd.learning.rules import Audience
+from lzsyncd.logkeys import LogLevel
 from lzsyncd.service.slots import Schedule, SiteSchedule
 
-LogLevel = Literal["debug", "info", "warning", "error"]
 Apply = Literal["on-schedule", "on-arrival"]
 Incomplete = Literal["hold", "sync", "reject"]
 Unreadable = Literal["withhold", "proceed"]

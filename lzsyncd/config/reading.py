@@ -23,7 +23,6 @@ from lzsyncd.config.models import (
     Incomplete,
     Leaving,
     Log,
-    LogLevel,
     Mail,
     Metrics,
     Problem,
@@ -58,6 +57,7 @@ from lzsyncd.config.values import (
 )
 from lzsyncd.feed.elements import COLUMNS, OWN_PREFIX, Column, Element, Kind
 from lzsyncd.learning.rules import Audience
+from lzsyncd.logkeys import LogLevel
 
 SITE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 USER_ONLY = ("unknown_reference", "allow_duplicate_emails")

@@ -50,11 +50,17 @@ def told(lzsyncd: Callable[..., Any], *words: str) -> dict[str, Any]:
     return json.loads(outcome.out)
 
 
-def add(place: Any, run: str, status: Status, message: str = "", ago: timedelta = timedelta()) -> None:
+def add(
+    place: Any, run: str, status: Status, message: str = "", ago: timedelta = timedelta(), *, has_come: bool = False
+) -> None:
     now = iso(datetime.now(UTC) - ago)
     with closing(Database(place.site)) as database:
         runs.start(database, run, kind="sync", trigger="arrival", now=now)
         runs.finish(database, run, status, now, message=message)
+        if has_come:
+            database.run("UPDATE sync_run SET set_hash = 'set', plan_hash = 'plan' WHERE id = ?", (run,))
+            file = "INSERT INTO sync_file (run_id, element, name, size, sha256) VALUES (?, 'user', 'user.csv', 1, '')"
+            database.run(file, (run,))
 
 
 def test_without_a_daemon_it_says_so_and_shows_the_rest(place: Any, lzsyncd: Callable[..., Any]) -> None:
@@ -95,7 +101,7 @@ def test_with_a_daemon_its_word_is_shown(place: Any, lzsyncd: Callable[..., Any]
 def test_what_waits_and_is_held_is_shown_however_old_it_is(place: Any, lzsyncd: Callable[..., Any]) -> None:
     with closing(Database(place.site)) as database:
         database.run("DELETE FROM sync_run")
-    add(place, "00-good", Status.APPLIED, ago=timedelta(days=3))
+    add(place, "00-good", Status.APPLIED, ago=timedelta(days=3), has_come=True)
     add(place, "01-held", Status.HELD, "org.csv is missing.")
     add(place, "02-checked", Status.CHECKED)
     for number in range(60):

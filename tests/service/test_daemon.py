@@ -115,7 +115,7 @@ class Company:
         if not self.log.exists():
             return []
         lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.endswith("}")]
-        return [line for line in lines if line["event.action"] == action and site in (None, line.get("site"))]
+        return [line for line in lines if line.get("event.action") == action and site in (None, line.get("site"))]
 
     def statuses(self, site: str = "acme") -> list[str]:
         """How its runs ended."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lzsyncd.config import Site, load
+from lzsyncd.config.guards import LIMITS
 
 REPOSITORY = Path(__file__).parents[2]
 POINTS = Path(__file__).parent / "points"
@@ -52,12 +53,14 @@ class Place:
         return load(self.config).sites["acme"]
 
     def configure(self, more: str = "") -> None:
-        """Write the configuration: people and units go for good."""
+        """Write the configuration: people and units go for good, and no guard minds how many."""
         self.folder.mkdir(parents=True, exist_ok=True)
         lines = [
             f'[daemon]\ndata_dir = "{self.folder}"\n[sites.acme]\ndatabase = "{self.database}"\nincomplete = "sync"',
             more,
             *(f'[sites.acme.{element}]\nmissing = "delete"' for element in ("org", "pos", "user")),
+            "[sites.acme.guard]",
+            *(f'{limit} = "none"' for limit in LIMITS),
         ]
         self.config.write_text("\n".join(lines), encoding="utf-8")
         self.config.chmod(0o644)

@@ -229,7 +229,7 @@ class SmallDisk:
     def __init__(self, folder: Path, *options: str) -> None:
         self.folder = folder
         folder.mkdir()
-        wanted = ",".join(("size=32m", *options))
+        wanted = ",".join(("size=64m", *options))
         subprocess.run(["mount", "-t", "tmpfs", "-o", wanted, "none", folder], check=True, capture_output=True)
 
     def fill(self, leave: int = 0) -> None:

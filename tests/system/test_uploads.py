@@ -135,7 +135,8 @@ def test_of_three_sets_that_nobody_waited_for_the_last_one_counts(add):
     assert site.people() == {"London": 3}
 
 
-def test_a_set_that_comes_while_another_is_under_way_has_its_turn_after_it(site):
+def test_a_set_that_comes_while_another_is_under_way_has_its_turn_after_it(add):
+    site = add(QUICK, 'guard.max_removed = "none"')
     site.deliver(a_set(10_000, city="York"))
     site.until(site.has_taken)
     with site.run_stopped():
