@@ -419,7 +419,7 @@ def cities(place: Place) -> set[str]:
     return {row["city"] for row in ask(place.site, "SELECT DISTINCT city FROM lz_user")}
 
 
-ROOM = (0, 32_768, 700_000, 3_000_000, 8_000_000)
+ROOM = (0, 32_768, 700_000, 3_000_000, 20_000_000)
 
 
 @ON_SQLITE
