@@ -229,7 +229,7 @@ class SmallDisk:
     def __init__(self, folder: Path, *options: str) -> None:
         self.folder = folder
         folder.mkdir()
-        wanted = ",".join(("size=64m", *options))
+        wanted = ",".join(("size=160m", *options))
         subprocess.run(["mount", "-t", "tmpfs", "-o", wanted, "none", folder], check=True, capture_output=True)
 
     def fill(self, leave: int = 0) -> None:
@@ -419,7 +419,7 @@ def cities(place: Place) -> set[str]:
     return {row["city"] for row in ask(place.site, "SELECT DISTINCT city FROM lz_user")}
 
 
-ROOM = (0, 32_768, 700_000, 3_000_000, 20_000_000)
+ROOM = (0, 32_768, 700_000, 3_000_000, 40_000_000)
 
 
 @ON_SQLITE
