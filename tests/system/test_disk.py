@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from lzsyncd.errors import DiskFull, Unfinished
+from lzsyncd.errors import DiskFull, ExitCode, Unfinished
 from lzsyncd.sync.run import Options, sync_folder
 from lzsyncd.zone.database import Database
 from tests.laws.bridge import get_zone
@@ -471,9 +471,12 @@ def test_the_disk_of_the_server_is_full(on_small_disk: tuple[Place, SmallDisk], 
     place, disk = on_small_disk
     folder, before = place.deliver("two", DAY_TWO), get_zone(place.site)
     disk.fill()
-    code, sentence = refused(place, folder)
+    ends = [refused(place, folder)]
+    while ends[-1][0] == ExitCode.TRY_AGAIN and len(ends) < 5:  # such a server may lose a connection, too: seen once
+        ends.append(refused(place, folder))
     disk.clear()
-    assert code == 1
+    code, sentence = ends[-1]
+    assert code == 1, ends
     assert sentence.startswith("The disk of the server is full, the database of site acme can't be written")
     assert get_zone(place.site) == before
     mended(place, folder, newest(place)["id"], undisturbed, over=("interrupted", "failed"))
