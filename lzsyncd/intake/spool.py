@@ -9,10 +9,9 @@ import hashlib
 import os
 import shutil
 import stat
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +23,6 @@ from lzsyncd.intake.sets import FileSet
 
 CHUNK = 1 << 20
 LARGE = 8 * 1024 * 1024  # bytes of a set from which a first load is worth its own way of writing
-PATIENT = 15  # how nice packing is; 19 would starve it
 COMPRESSION = 1  # twice as fast as 4 for a tenth more bytes; it works beside the database on few cores
 
 
@@ -211,19 +209,13 @@ def packing(paths: list[Path]) -> Iterator[None]:
 
     What could not be packed here is packed by `archive`, where a full disk is told.
     """
-    with ThreadPoolExecutor(1, thread_name_prefix="pack", initializer=_give_way) as worker:
+    with ThreadPoolExecutor(1, thread_name_prefix="pack") as worker:
         started = [worker.submit(pack, path) for path in paths]
         try:
             yield
         finally:
             for future in started:
                 future.cancel()
-
-
-def _give_way() -> None:
-    """Lower this thread's priority, on Linux each has its own; the service may not (SystemCallFilter=~@resources)."""
-    with suppress(PermissionError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), PATIENT)
 
 
 def archive(paths: list[Path], folder: Path) -> None:
