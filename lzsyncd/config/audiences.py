@@ -1,12 +1,11 @@
 """Audiences: `[[sites.NAME.audiences]]` becomes `Audience`, every field, operator and value checked."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
 from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 from lzsyncd.checks.cells import CellCheck, Rules
-from lzsyncd.config.fields import number_text
+from lzsyncd.config.fields import date_text, number_text
 from lzsyncd.config.models import ElementConfig, OnLeave
 from lzsyncd.config.places import quoted
 from lzsyncd.config.table import Table
@@ -179,7 +178,7 @@ class _Reader:
             return _part_of_text
         words = ("true", "false") if column.kind is Kind.CHECKBOX else ("1", "0")
         checks: dict[FieldKind, Check[str]] = {
-            FieldKind.DATE: _day,
+            FieldKind.DATE: date_text,
             FieldKind.NUMBER: number_text,
             FieldKind.BOOLEAN: lambda value: words[0] if boolean(value) else words[1],
             FieldKind.OPTIONS: lambda value: _option(value, column),
@@ -240,16 +239,6 @@ def _days(value: Any) -> int:
     if seconds % DAY:
         raise BadValueError('must be whole days, like "90d"')
     return int(seconds) // DAY
-
-
-def _day(value: Any) -> str:
-    try:
-        day = value if isinstance(value, date) else date.fromisoformat(line_of_text(value))
-    except ValueError:
-        day = None
-    if day is None or isinstance(day, datetime):
-        raise BadValueError("must be a day like 2026-01-31")
-    return day.isoformat()
 
 
 def _option(value: Any, column: Column) -> str:

@@ -121,7 +121,7 @@ def _default(kind: Kind | None, options: tuple[str, ...]) -> Check[str]:
         Kind.TEXT: lambda value: _short(line_of_text(value), LIMIT_TEXT),
         Kind.TEXTAREA: _longer_text,
         Kind.CHECKBOX: _checked,
-        Kind.DATE: _date,
+        Kind.DATE: date_text,
         Kind.DATETIME: _datetime,
         Kind.NUMBER: number_text,
         Kind.URL: _url,
@@ -156,7 +156,8 @@ def _selected(value: Any, options: tuple[str, ...], *, several: bool) -> str:
     return chosen
 
 
-def _date(value: Any) -> str:
+def date_text(value: Any) -> str:
+    """A date, as ISO text."""
     try:
         day = value if isinstance(value, date) else date.fromisoformat(line_of_text(value))
     except ValueError:

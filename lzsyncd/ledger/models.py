@@ -258,6 +258,7 @@ class Request(Table):
     kind = TextField()
     run_id = TextField(null=True)
     plan_hash = TextField(null=True)
+    trigger = TextField(default="command")
     requested_by = TextField(default="")
     requested_at = TextField()
     started_at = TextField(null=True)

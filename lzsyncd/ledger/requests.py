@@ -14,6 +14,7 @@ COLUMNS = (
     "kind",
     "run_id",
     "plan_hash",
+    "trigger",
     "requested_by",
     "requested_at",
     "started_at",
@@ -43,6 +44,7 @@ class Request:
         kind: what is asked for; text, since a newer page may ask for what we don't know.
         run: the run it is about.
         plan_hash: the plan that the person saw, "" for none.
+        trigger: how: `command` or `page`.
         requested_by: who asked.
         requested_at: when.
         started_at: when it was first begun, "" before.
@@ -56,6 +58,7 @@ class Request:
     kind: str
     run: str
     plan_hash: str
+    trigger: str
     requested_by: str
     requested_at: str
     started_at: str
@@ -65,13 +68,15 @@ class Request:
     result_run: str
 
 
-def ask(database: Database, kind: Kind, run_id: str, *, plan_hash: str, by: str, now: str) -> int:
+def ask(
+    database: Database, kind: Kind, run_id: str, *, plan_hash: str, by: str, now: str, trigger: str = "command"
+) -> int:
     """Write down what somebody asks for; returns its number. The site's lock is not needed."""
     query = (
-        "INSERT INTO sync_request (kind, run_id, plan_hash, requested_by, requested_at) "
-        "VALUES (?, ?, ?, ?, ?) RETURNING id"
+        'INSERT INTO sync_request (kind, run_id, plan_hash, "trigger", requested_by, requested_at) '
+        "VALUES (?, ?, ?, ?, ?, ?) RETURNING id"
     )
-    return int(database.rows(query, (kind, run_id, plan_hash, by, now))[0][0])
+    return int(database.rows(query, (kind, run_id, plan_hash, trigger, by, now))[0][0])
 
 
 def request(database: Database, number: int) -> Request:
@@ -101,5 +106,6 @@ def finish(
 
 
 def _requests(database: Database, where: str, parameters: tuple[int, ...]) -> list[Request]:
-    found = database.rows(f"SELECT {', '.join(COLUMNS)} FROM sync_request WHERE {where} ORDER BY id", parameters)
+    columns = ", ".join(f'"{name}"' for name in COLUMNS)
+    found = database.rows(f"SELECT {columns} FROM sync_request WHERE {where} ORDER BY id", parameters)
     return [Request(*(_FILL[name] if cell is None else cell for name, cell in zip(COLUMNS, row))) for row in found]

@@ -113,7 +113,7 @@ def undo(arrivals: Arrivals, request: Request) -> Outcome:
         return Outcome(ExitCode.CLEAN, summary(database, by).message, by)
     requests.begin(database, request.id, arrivals.now, plan_hash="")
     arrivals.log.started(kind="undo")
-    done = take_back(database, arrivals.site, request.run, replace(arrivals.options, trigger="command"))
+    done = take_back(database, arrivals.site, request.run, replace(arrivals.options, trigger=request.trigger))
     if done.run:
         arrivals.log.finished(database, done.result)
     return Outcome(done.exit_code, done.message, done.run)

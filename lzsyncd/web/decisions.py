@@ -103,7 +103,7 @@ def ask(visit: Visit, kind: Kind, run_id: str, plan_hash: str, who: str) -> int:
                 return earlier.id
         if run.status not in FITS[kind]:
             raise HTTPException(HTTPStatus.CONFLICT, f"This run is {run.status}: there is nothing to {kind}.")
-        number = requests.ask(database, kind, run_id, plan_hash=plan_hash, by=who, now=iso(visit.now))
+        number = requests.ask(database, kind, run_id, plan_hash=plan_hash, by=who, now=iso(visit.now), trigger="page")
     ring(visit.house.config().daemon.runtime_dir)  # the installed page may not: then the daemon looks within a minute
     with kept(visit.site) as store:
         detail = f"run {run_id}" + (f", plan {plan_hash[:12]}" if plan_hash else "")

@@ -36,11 +36,14 @@ def decide(desk: Desk, kind: Kind | str, run_id: str, **more: Any) -> dict[str, 
     return row
 
 
-def put_request(desk: Desk, kind: Kind | str, run_id: str, plan_hash: str | None = None) -> int:
+def put_request(
+    desk: Desk, kind: Kind | str, run_id: str, plan_hash: str | None = None, trigger: str = "command"
+) -> int:
     seen = desk.run(run_id)["plan_hash"] if plan_hash is None else plan_hash
     with closing(Database(desk.site)) as database:
         now = desk.clock().isoformat()
-        return requests.ask(database, kind, run_id, plan_hash=seen or "", by="ada", now=now)  # type: ignore[arg-type]
+        asked = {"plan_hash": seen or "", "by": "ada", "now": now, "trigger": trigger}
+        return requests.ask(database, kind, run_id, **asked)  # type: ignore[arg-type]
 
 
 def by_hand(desk: Desk, files: dict[str, bytes]) -> str:
@@ -68,6 +71,12 @@ def test_a_set_of_a_folder_is_kept_until_it_is_decided(desk: Desk) -> None:
     assert (done["exit_code"], desk.status(run)) == (10, "applied")
     assert desk.archived(run) == PEOPLE_ONLY
     assert desk.spool() == []
+
+
+@pytest.mark.parametrize("trigger", ["command", "page"])
+def test_an_undo_is_a_run_of_whoever_asked_for_it(desk: Desk, trigger: str) -> None:
+    done = decide(desk, Kind.UNDO, by_hand(desk, DAY_ONE), trigger=trigger)
+    assert (done["exit_code"], desk.run(done["result_run_id"])["trigger"]) == (0, trigger)
 
 
 def test_a_discarded_set_is_archived_and_changes_nothing(desk: Desk, held: str) -> None:

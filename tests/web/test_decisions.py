@@ -27,9 +27,11 @@ def put(page: Page, status: Status) -> str:
         return run
 
 
-def asked(page: Page) -> list[tuple[str, str, str]]:
+def asked(page: Page) -> list[tuple[str, str, str, str]]:
     with opened(page.site) as database:
-        return [(request.kind, request.plan_hash, request.requested_by) for request in unfinished(database)]
+        return [
+            (request.kind, request.plan_hash, request.trigger, request.requested_by) for request in unfinished(database)
+        ]
 
 
 @pytest.mark.parametrize(
@@ -43,7 +45,7 @@ def test_what_an_admin_asks_for_is_written_down_once(page: Page, kind: str, stat
         answer = client.post(f"/sites/acme/runs/{run}/{kind}", data={"csrf": csrf, "plan_hash": PLAN})
     assert "Written down" in answer.text
     assert f"asked to {kind} this" in answer.text
-    assert asked(page) == [(kind, PLAN, "ada")]
+    assert asked(page) == [(kind, PLAN, "page", "ada")]
     with kept(page.site) as store:
         assert [(deed.who, deed.action) for deed in store.deeds(2**62, 1)] == [("ada", f"asked to {kind}")]
         assert run in store.deeds(2**62, 1)[0].detail

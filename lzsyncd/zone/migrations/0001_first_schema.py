@@ -269,6 +269,7 @@ CREATE TABLE sync_request (
     kind {text} NOT NULL,
     run_id {text},
     plan_hash {text},
+    "trigger" {text} NOT NULL DEFAULT 'command',
     requested_by {text} NOT NULL DEFAULT '',
     requested_at {text} NOT NULL,
     started_at {text},
