@@ -2,6 +2,7 @@
 
 from peewee import BigAutoField, BigIntegerField, BooleanField, CompositeKey, IntegerField, TextField
 
+from lzsyncd.ledger.models_remote import OF_SERVERS
 from lzsyncd.zone.models import Table
 
 
@@ -297,54 +298,5 @@ class Mail(Table):
         table_name = "sync_mail"
 
 
-class Fetch(Table):
-    """A file of a remote server that was seen or fetched."""
-
-    id = BigAutoField()
-    place = TextField()
-    name = TextField()
-    size = BigIntegerField()
-    mtime = BigIntegerField()
-    status = TextField()
-    seen_at = TextField()
-
-    class Meta:
-        """Peewee's."""
-
-        table_name = "sync_fetch"
-
-
-class Put(Table):
-    """A report that was put to a remote server, and in which version."""
-
-    id = BigAutoField()
-    place = TextField()
-    run_id = TextField()
-    version = TextField()
-
-    class Meta:
-        """Peewee's."""
-
-        table_name = "sync_put"
-
-
-class Visit(Table):
-    """How the visits of a remote server go."""
-
-    id = BigAutoField()
-    place = TextField()
-    first_at = TextField()
-    visited_at = TextField(null=True)
-    well_at = TextField(null=True)
-    fetched_at = TextField(null=True)
-    trouble = TextField(default="")
-    waiting = TextField(default="")
-
-    class Meta:
-        """Peewee's."""
-
-        table_name = "sync_visit"
-
-
 OF_RUNS = (Run, Count, File, Error, Found, Breach, Change, Planned, Member, Audience, Image, Made)
-LEDGER = (*OF_RUNS, Slot, Request, Mail, Fetch, Put, Visit)
+LEDGER = (*OF_RUNS, Slot, Request, Mail, *OF_SERVERS)
