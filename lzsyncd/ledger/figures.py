@@ -9,13 +9,16 @@ OUTCOMES = ("read", "created", "updated", "unchanged", "revived", "removed", "re
 
 Rows = Callable[[str], Sequence[tuple[Any, ...]]]
 
+# at a slot without a set the rules alone are asked, every night: where that goes well it says nothing of the feed,
+# and would hide that the last set was rejected
 _LAST = """
     SELECT id, status, started_at, finished_at, attempt FROM sync_run
-    WHERE kind = 'sync' AND finished_at IS NOT NULL ORDER BY id DESC LIMIT 1
+    WHERE kind = 'sync' AND finished_at IS NOT NULL
+      AND (set_hash IS NOT NULL OR status NOT IN ('applied', 'unchanged')) ORDER BY id DESC LIMIT 1
 """
 _SUCCESS = """
-    SELECT finished_at FROM sync_run WHERE kind = 'sync' AND status IN ('applied', 'unchanged')
-    ORDER BY id DESC LIMIT 1
+    SELECT finished_at FROM sync_run
+    WHERE kind = 'sync' AND status IN ('applied', 'unchanged') AND set_hash IS NOT NULL ORDER BY id DESC LIMIT 1
 """
 _WAITING = "SELECT count(*) FROM sync_run WHERE kind = 'sync' AND status = 'checked'"
 LEFT = "SELECT count(*) - count(given_up_at), count(given_up_at) FROM sync_mail WHERE sent_at IS NULL"
@@ -27,7 +30,8 @@ class Figures:
     """The numbers.
 
     Attributes:
-        last_run: of the last run that ended: its id, status, begin, end and attempt; () before the first.
+        last_run: of the last run that ended: its id, status, begin, end and attempt; () before the first. One in which
+            the rules alone were asked counts where it failed.
         last_success: when a set was applied last, or was found to change nothing; "" for never.
         rows: what became of the records of the last run: (element, outcome) → number.
         findings: findings of the last run by code, `COUNTED` at most.

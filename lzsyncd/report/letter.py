@@ -172,6 +172,8 @@ def _words(told: RunSummary, mail: Waiting) -> tuple[str, str]:
         return "a set was put aside", "The set was put aside: its run failed too often. Nothing was changed."
     if mail.kind == "recovered":
         return "a good set has come again", "A good set has come again."
+    if told.status == "rejected" and not told.set_hash:
+        return "the rules were not applied", "There was no set, and the rules alone were not applied."
     words = {
         "rejected": ("the set was rejected", "The set was rejected. Nothing was changed."),
         "failed": ("the run failed", "The run failed. Nothing was changed."),

@@ -22,14 +22,14 @@ def tell_of_run(database: Database, site: Site, run_id: str, now: str) -> None:
     """Queue what is to be told of a run as it stands now. Doing it again changes nothing."""
     if not site.is_told:
         return
-    query = """SELECT kind, status, "trigger", coalesce(plan_hash, '') FROM sync_run WHERE id = ?"""
-    ((run_kind, status, trigger, plan_hash),) = database.rows(query, (run_id,))
+    query = """SELECT kind, status, "trigger", coalesce(plan_hash, ''), set_hash FROM sync_run WHERE id = ?"""
+    ((run_kind, status, trigger, plan_hash, set_hash),) = database.rows(query, (run_id,))
     if run_kind != "sync":
         return
     if status in BAD:
         digest = f":{plan_hash[:16]}" if plan_hash and status == Status.HELD else ""
         _put(database, site, f"{run_id}:{status}{digest}", BAD[status], now, run_id)
-    elif status in GOOD:
+    elif status in GOOD and set_hash:  # without a set the rules alone were asked
         _tell_of_good(database, site, run_id, now, status=status, is_new=trigger != "slot")
 
 

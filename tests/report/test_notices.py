@@ -6,8 +6,10 @@ from decimal import Decimal
 
 import pytest
 
+from lzsyncd.config import Limit, Site, parse
 from lzsyncd.errors import DiskFull
 from lzsyncd.feed.elements import Element
+from lzsyncd.ledger.glance import glance
 from lzsyncd.report.letter import SHORT
 from lzsyncd.sync import reporting, run
 from tests.laws.company import BROKEN, DAY_ONE, DAY_TWO, PEOPLE
@@ -75,6 +77,47 @@ def test_a_clean_set_that_waits_is_told_of_when_it_is_applied(office: Office) ->
     assert office.about() == []
     office.slot()
     assert office.about() == ["success"]
+
+
+def test_a_slot_at_which_the_rules_alone_are_asked_brings_no_set(office: Office) -> None:
+    """Neither a mail that one was applied, nor an end of the silence, nor another last success."""
+    office.site = ruled(replace(office.site, feed_expected_every=86_400.0, feed_grace=3_600.0))
+    came = office.arrive(DAY_ONE)
+    before = glance(office.site)
+    for _ in range(2):
+        office.slot()
+    assert [(run["trigger"], run["status"]) for run in office.runs()[1:]] == [("slot", "unchanged")] * 2
+    office.post()
+    assert office.about() == ["success", "late"]
+    after = glance(office.site)
+    assert (after.last_good, after.figures.last_success) == (before.last_good, before.figures.last_success)
+    assert after.figures.last_run[0] == came, "the numbers are those of the last set"
+
+
+@ON_SQLITE
+def test_rules_that_would_change_too_much_are_told_of_as_what_they_are(office: Office, box: Letterbox) -> None:
+    office.site = ruled(office.site)
+    office.arrive(DAY_ONE)
+    office.later(days=1)
+    office.site = replace(
+        ruled(office.site, "Nowhere"),
+        guard=replace(office.site.guard, max_unassigned=Limit(Decimal(0), is_share=False), min_records=1),
+    )
+    office.slot()
+    office.post()
+    run = office.runs()[-1]
+    assert (run["status"], office.about()) == ("rejected", ["success", "rejected"])
+    assert "the rules were not applied" in box.subjects[-1]
+    assert glance(office.site).figures.last_run[:2] == (run["id"], "rejected")
+
+
+def ruled(site: Site, city: str = "London") -> Site:
+    rules = f"""[sites.acme]
+[[sites.acme.audiences]]
+name = "Safety"
+rules = [{{ field = "city", is = "{city}" }}]
+assign = ["course:SAFE"]"""
+    return replace(site, audiences=parse(rules).sites["acme"].audiences)
 
 
 @ON_SQLITE
