@@ -28,7 +28,7 @@ def effective(config: Config) -> str:
         ),
         *_table("log", level=config.log.level, file=config.log.file),
         *(_mail(config.mail) if config.mail else ()),
-        *_table("metrics", textfile=config.metrics.textfile),
+        *_table("metrics", textfile=config.metrics.textfile, token=config.metrics.token),
         *_table("web", listen=config.web.listen, tls_cert=config.web.tls_cert, tls_key=config.web.tls_key),
         *(line for site in config.sites.values() for line in _site(site)),
     ]

@@ -155,9 +155,11 @@ class Metrics:
 
     Attributes:
         textfile: what the daemon writes for Prometheus's node exporter; None: nothing.
+        token: what has to be shown at the page's `/metrics`; None: there is no such address.
     """
 
     textfile: Path | None = None
+    token: Secret | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

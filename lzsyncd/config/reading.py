@@ -150,12 +150,10 @@ def _config(root: Table, path: Path) -> Config:
     level: LogLevel = log.take("level", one_of(*get_args(LogLevel)), "info")
     file = log.take("file", absolute_path, None)
     server, metrics = mail(root.table("mail")), root.table("metrics")
-    textfile = metrics.take("textfile", prom_file, None)
+    numbers = Metrics(metrics.take("textfile", prom_file, None), metrics.take("token", secret, None))
     page = web(root.table("web"))
     by_name = {name: _site(name, site, data_dir, server) for name, site in sites.tables()}
-    config = Config(
-        Daemon(data_dir, workers, runtime_dir), Log(level, file), server, Metrics(textfile), page, by_name, path
-    )
+    config = Config(Daemon(data_dir, workers, runtime_dir), Log(level, file), server, numbers, page, by_name, path)
     for table in (daemon, log, metrics, root):
         table.finish()
     return config

@@ -1,4 +1,4 @@
-"""One look into a site's ledger, for the daemon and nobody else: it must stay small, so there is no Peewee here.
+"""One look into a site's ledger, for the daemon and the numbers: it must stay small, so there is no Peewee here.
 
 A connection of its own, opened and closed again: it finds out by the way whether the database is well.
 """
@@ -25,6 +25,19 @@ _RUN = re.compile(r"[0-9A-Za-z-]+")
 
 
 @dataclass(frozen=True)
+class Remote:
+    """How it goes with a remote server.
+
+    Attributes:
+        well_at: when it was visited last without trouble, "" for never.
+        is_well: the last visit went well, as far as it has come.
+    """
+
+    well_at: str
+    is_well: bool
+
+
+@dataclass(frozen=True)
 class Glance:
     """What a look found.
 
@@ -43,6 +56,7 @@ class Glance:
         mail_at: when the next mail is due, "" for none.
         late_told: the last silence of which a mail tells, "" for none.
         figures: numbers for dashboards.
+        remote: how it goes with the remote server, None before the first visit, and where there is none.
     """
 
     reachable: bool
@@ -58,18 +72,20 @@ class Glance:
     mail_at: str = ""
     late_told: str = ""
     figures: Figures = NO_FIGURES
+    remote: Remote | None = None
 
 
-def glance(site: Site, before: Figures = NO_FIGURES) -> Glance:
+def glance(site: Site, before: Figures = NO_FIGURES, *, spool: bool = True) -> Glance:
     """Look into the ledger of a site. Never raises for what a database can do.
 
     Args:
         site: whose.
         before: the numbers that the last look found: what has not changed is not counted again.
+        spool: whether to look into the spool, too, which is the daemon's alone.
     """
     try:
         with _asking(site) as ask:
-            return _look(site, ask, before)
+            return _look(site, ask, before, spool=spool)
     except _Missing:
         return Glance(reachable=True)
     except LzsyncdError as error:  # the password is not where the configuration says it is
@@ -120,7 +136,7 @@ def _asking(site: Site) -> Iterator[Any]:
         yield server.execute
 
 
-def _look(site: Site, ask: Any, before: Figures) -> Glance:
+def _look(site: Site, ask: Any, before: Figures, *, spool: bool) -> Glance:
     def rows(query: str) -> Sequence[tuple[Any, ...]]:
         found: Sequence[tuple[Any, ...]] = ask(query).fetchall()
         return found
@@ -141,13 +157,20 @@ def _look(site: Site, ask: Any, before: Figures) -> Glance:
         since=aware(since),
         slots={str(slot): aware(due) for slot, due in slots},
         open_slots=int(unfinished[0][0]),
-        under_way=tuple(_under_way(site, rows)),
+        under_way=tuple(_under_way(site, rows)) if spool else (),
         held=tuple(str(run) for (run,) in held),
         last_good=only(rows(LAST_GOOD)),
         mail_at=only(mail),
         late_told=only(late),
         figures=figures(rows, before),
+        remote=_remote(site, rows),
     )
+
+
+def _remote(site: Site, rows: Callable[[str], Sequence[tuple[Any, ...]]]) -> Remote | None:
+    visits = rows("SELECT place, coalesce(well_at, ''), trouble FROM sync_visit") if site.remote else ()
+    place = site.remote.place if site.remote else ""
+    return next((Remote(str(well_at), not trouble) for visited, well_at, trouble in visits if visited == place), None)
 
 
 def _under_way(site: Site, rows: Callable[[str], Sequence[tuple[Any, ...]]]) -> Iterator[tuple[str, str, int, str]]:

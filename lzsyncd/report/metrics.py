@@ -14,6 +14,7 @@ from lzsyncd.errors import LzsyncdError, writing
 
 FAMILIES = {
     "lzsyncd_info": "The version that runs; always 1.",
+    "lzsyncd_daemon_running": "Whether the daemon runs; only the page says so.",
     "lzsyncd_config_last_reload_successful": "Whether the configuration that was read last is the one that runs.",
     "lzsyncd_site_well": "Whether the site's inbox and database are well.",
     "lzsyncd_site_working": "Whether a run of the site is under way.",
@@ -29,6 +30,8 @@ FAMILIES = {
     "lzsyncd_inbox_age_seconds": "For how long the oldest of them has lain there; 0 where it is empty.",
     "lzsyncd_feed_late": "Whether no good set has come for longer than is expected.",
     "lzsyncd_feed_due_timestamp_seconds": "When the site becomes, or became, late.",
+    "lzsyncd_remote_well": "Whether the last visit of the remote server went well.",
+    "lzsyncd_remote_last_success_timestamp_seconds": "When the remote server was visited last without trouble.",
     "lzsyncd_mails_waiting": "Mails that are yet to be sent.",
     "lzsyncd_mails_given_up": "Mails that nobody will get.",
 }

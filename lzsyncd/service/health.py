@@ -81,7 +81,7 @@ class Health:
                 "ignored": verdict["ignored"],
                 "next_slot": {"name": slot.name, "due_at": slot.due_at.isoformat()},
             }
-        return {"status": self.status(), "sites": sites}
+        return {"status": self.status(), "config_is_good": self._daemon.config_is_good, "sites": sites}
 
 
 def _wrong_with(charge: "Charge") -> list[tuple[str, str]]:

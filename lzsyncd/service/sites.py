@@ -16,6 +16,7 @@ from lzsyncd.intake.watch import Inbox, Watch
 from lzsyncd.ledger.feed import Silence, silence
 from lzsyncd.ledger.glance import Glance, glance, trace
 from lzsyncd.ledger.status import is_due
+from lzsyncd.report.numbers import Lying, lying
 from lzsyncd.service.errand import Errand
 from lzsyncd.service.slots import Slot
 from lzsyncd.service.visits import Visits
@@ -40,8 +41,7 @@ class Charge:
         watch: all inboxes' events.
         verdict: what the last look at the inbox found.
         seen: what the last look into the ledger found.
-        files: how many names the last look found there.
-        oldest: since when the oldest has lain there, in seconds of the epoch; None for none.
+        lying: what the last look found there.
         trouble: what is wrong with inbox or database, by what it concerns.
         scan_at: monotonic time of the next look at the inbox at the latest.
         not_before: monotonic time before which no errand starts.
@@ -50,8 +50,7 @@ class Charge:
     site: Site
     watch: Watch
     verdict: Verdict = NOTHING
-    files: int = 0
-    oldest: float | None = None
+    lying: Lying = field(default_factory=Lying)
     seen: Glance = field(default_factory=lambda: Glance(reachable=True))
     trouble: dict[str, str] = field(default_factory=dict)
     scan_at: float = 0.0
@@ -117,7 +116,7 @@ class Charge:
         try:
             self._keep_armed(now)
             entries = self.inbox.entries()
-            self._count(entries)
+            self.lying = lying(entries)
             self.verdict = self._judge(entries, now)
             if self.verdict.peek:
                 self.inbox.peek(self.verdict.peek)
@@ -138,12 +137,6 @@ class Charge:
     def _shown(self) -> object:
         said = self.verdict
         return said.waiting, said.overdue, said.near_misses, said.ignored, len(said.ready), tuple(self.trouble.values())
-
-    def _count(self, entries: list[Entry]) -> None:
-        """How much lies there, and since when, by the kernel's own time: an upload may bring any date along."""
-        there = [entry for entry in entries if not entry.name.startswith(".")]
-        self.files = len(there)
-        self.oldest = min((entry.ctime_ns for entry in there), default=0) / 1e9 or None
 
     def _judge(self, entries: list[Entry], now: float) -> Verdict:
         return self.settler.look(entries, now, datetime.now(self.site.timezone))

@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lzsyncd.errors import LzsyncdError, TryAgain
-from lzsyncd.web import api, decisions, overview, people, runs, settings, sign, units, upload
+from lzsyncd.web import api, decisions, numbers, overview, people, runs, settings, sign, units, upload
 from lzsyncd.web.access import SAFE, comes_from_elsewhere, is_ours, session_of
 from lzsyncd.web.house import House
 from lzsyncd.web.shown import STATIC
@@ -52,6 +52,7 @@ def build(house: House) -> Starlette:
             Route("/", sign.door),
             Route("/sign-in", sign.ask),
             Route("/sign-in", sign.enter, methods=["POST"]),
+            Route("/metrics", numbers.metrics),
             *api.routes(),
             Mount("/sites/{site}", routes=site),
             Mount("/static", Immutable(directory=STATIC)),

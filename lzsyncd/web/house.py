@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lzsyncd.config import Config, ConfigError, Site, load
 from lzsyncd.errors import TryAgain
+from lzsyncd.ledger.figures import Figures
 from lzsyncd.logs import logger
 from lzsyncd.web.throttle import Throttle
 from lzsyncd.zone.database import Database
@@ -31,6 +32,7 @@ class House:
         clock: gives the time.
         monotonic: gives seconds, for what is measured.
         throttle: who has to wait.
+        figures: the numbers of each site's ledger as they were last: what has not changed is not counted again.
     """
 
     path: Path
@@ -38,6 +40,7 @@ class House:
     clock: Callable[[], datetime] = clock
     monotonic: Callable[[], float] = time.monotonic
     throttle: Throttle = field(default_factory=Throttle)
+    figures: dict[str, Figures] = field(default_factory=dict)
     _stamp: tuple[int, ...] = ()
     _ready: set[str] = field(default_factory=set)
 

@@ -38,7 +38,9 @@ async def sorry(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 Starlette's types say less than its table
     status = HTTPStatus(error.status_code)
     text = error.detail if error.detail != status.phrase else SORRY.get(status, status.description)
-    return _told(request, status, text)
+    response = _told(request, status, text)
+    response.headers.update(error.headers or {})
+    return response
 
 
 async def away(request: Request, error: Exception) -> Response:

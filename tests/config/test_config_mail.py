@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lzsyncd.config import ConfigError, Mail, Notify, Secret, effective, parse
+from lzsyncd.config import ConfigError, Mail, Metrics, Notify, Secret, effective, parse
 
 MAIL = '[mail]\nhost = "mail.acme.test"\nfrom = "lzsyncd@acme.test"\n'
 
@@ -32,14 +32,14 @@ def test_the_port_is_that_of_the_encryption(security, port):
 def test_all_that_can_be_said_is_read_and_written_back():
     text = (
         f'{MAIL.replace("lzsyncd@acme.test", "The feed <lzsyncd@acme.test>")}port = 2525\nusername = "lzsyncd"\n'
-        'password = {credential = "mail"}\n[metrics]\ntextfile = "/var/lib/lzsyncd.prom"\n'
+        'password = {credential = "mail"}\n[metrics]\ntextfile = "/var/lib/lzsyncd.prom"\ntoken = {env = "TOKEN"}\n'
         '[sites.acme]\nfeed_expected_every = "7d"\nfeed_grace = "12h"\n'
         '[sites.acme.notify]\nto = ["it@acme.test"]\non = ["error", "success"]\nattach_up_to = "0B"\n'
     )
     config = parse(text)
     assert config.mail.password == Secret("credential", "mail")
     assert config.mail.sender == "The feed <lzsyncd@acme.test>"
-    assert config.metrics.textfile == Path("/var/lib/lzsyncd.prom")
+    assert config.metrics == Metrics(Path("/var/lib/lzsyncd.prom"), Secret("env", "TOKEN"))
     site = config.sites["acme"]
     assert (site.feed_expected_every, site.feed_grace) == (7 * 86_400, 12 * 3_600)
     assert site.notify == Notify(("it@acme.test",), ("error", "success"), 0)
@@ -70,6 +70,7 @@ def test_all_that_can_be_said_is_read_and_written_back():
         (f"{MAIL}[sites.a.notify]\nattach_up_to = 0", 5, "sites.a.notify.attach_up_to", "must be a size in quotes"),
         ('[sites.a]\nfeed_expected_every = "1s"', 2, "sites.a.feed_expected_every", "must be from 1m to 366d"),
         ('[metrics]\ntextfile = "/var/lib/lzsyncd.txt"', 2, "metrics.textfile", "must end with .prom"),
+        ('[metrics]\ntoken = "0123456789abcdef"', 2, "metrics.token", "must not be written here"),
         ('[metrics]\ntextfile = "lzsyncd.prom"', 2, "metrics.textfile", "must be an absolute path"),
     ],
 )
