@@ -61,15 +61,15 @@ class Crew:
     def hire(self, config: Config) -> bool:
         """Start children; whoever had one goes to the end of the queue. Whether any was started."""
         before = len(self.workers)
-        for _ in range(len(self._turns)):
+        for name in list(self._turns):
             if len(self.workers) >= config.daemon.workers:
                 break
-            name = self._turns.popleft()
-            self._turns.append(name)
             if name in self.workers:
                 continue
             errand = self._charges[name].errand(config.log, pretty=self._pretty)
             if errand is not None:
+                self._turns.remove(name)
+                self._turns.append(name)
                 self._send_out(name, errand)
         return self._hire_visitors(config) or len(self.workers) > before
 

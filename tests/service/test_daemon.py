@@ -53,6 +53,12 @@ say("ends")
 """
 
 
+def beginnings(turns: Path) -> list[str]:
+    """The sites whose child began, in order."""
+    lines = [line.split() for line in turns.read_text().splitlines()]
+    return [name for _, what, name in lines if what == "begins"]
+
+
 class Company:
     """A folder with a configuration, sites below it, and perhaps a daemon that runs with them."""
 
@@ -263,11 +269,13 @@ def test_a_hundred_sites_that_never_end_working_share_the_workers_fairly(small):
     turns.touch()
     unmeasured = "import os; os.environ.pop('COVERAGE_PROCESS_CONFIG', None)"  # 250 children that have nothing of ours
     small.start(f"worker.PROGRAM = {program!r}; {unmeasured}")
-    small.wait_for(lambda: turns.read_text().count("ends") >= 250)
-    lines = [line.split() for line in turns.read_text().splitlines()]
-    begun = Counter(name for _, what, name in lines if what == "begins")
+    small.wait_for(lambda: len(set(beginnings(turns))) == 100)
+    while_some_settled = len(beginnings(turns))  # whose files are quiet first may well begin again before the last are
+    small.wait_for(lambda: len(beginnings(turns)) >= while_some_settled + 150)
+    begun = Counter(beginnings(turns)[while_some_settled:])
     assert len(begun) == 100
     assert max(begun.values()) - min(begun.values()) <= 1
+    lines = [line.split() for line in turns.read_text().splitlines()]
     working = Counter()
     for _, what, name in sorted(lines, key=lambda line: float(line[0])):
         working[name] += 1 if what == "begins" else -1
