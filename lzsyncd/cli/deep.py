@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from lzsyncd.cli.output import say
-from lzsyncd.config import Config, Mail, Remote, Site
+from lzsyncd.config import Config, Mail, Remote, Secret, Site
 from lzsyncd.errors import ExitCode, LzsyncdError, NotPermitted, TryAgain, Usage, not_permitted
 from lzsyncd.intake.watch import Inbox
 from lzsyncd.ledger.glance import glance
@@ -42,6 +42,8 @@ def _trials(config: Config) -> Iterator[Trial]:
         yield f"{name}: outbox", partial(_try_outbox, site)
         if site.remote is not None:
             yield f"{name}: remote server", partial(_try_remote, site.remote)
+        if site.notify.chat is not None:
+            yield f"{name}: chats", partial(_try_chats, site.notify.chat)
     if config.mail is not None:
         yield "mail server", partial(_try_mail, config.mail)
 
@@ -76,6 +78,13 @@ def _try_remote(remote: Remote) -> None:
         server.listdir(remote.folder)
         if remote.reports:
             server.listdir(remote.reports)
+
+
+def _try_chats(secret: Secret) -> None:
+    """Whether the addresses are understood; who wants to see a message there has mail-test."""
+    from lzsyncd.report.chat import Chats  # noqa: PLC0415 a library, only where there are chats
+
+    Chats(secret)
 
 
 def _try_mail(mail: Mail) -> None:

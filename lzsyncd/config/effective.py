@@ -71,6 +71,7 @@ def _site(site: Site) -> Iterator[str]:
         to=site.notify.to,
         on=site.notify.on,
         attach_up_to=byte_size_text(site.notify.attach_up_to),
+        chat=site.notify.chat,
     )
     yield from _guard(f"sites.{site.name}.guard", site.guard)
     if site.remote:

@@ -37,12 +37,13 @@ def mail(table: Table) -> Mail | None:
 
 
 def notify(table: Table, server: Mail | None) -> Notify:
-    """Who gets mails about a site."""
+    """Who is told about a site."""
     plain = Notify()
     found = Notify(
         table.take("to", list_of(_address), plain.to),
         table.take("on", list_of(one_of(*get_args(MailKind))), plain.on),
         table.take("attach_up_to", _size_or_none, plain.attach_up_to),
+        table.take("chat", secret, plain.chat),
     )
     if found.to and server is None:
         table.complain("needs a mail server: [mail] with host and from", "to")

@@ -23,6 +23,7 @@ UnknownReference = Literal["drop", "reject"]
 Empty = Literal["keep", "erase"]
 Security = Literal["starttls", "tls", "none"]
 MailKind = Literal["error", "warning", "held", "late", "recovered", "success"]
+Channel = Literal["mail", "chat"]
 OnLeave = Literal["remove", "keep"]
 
 WAYS_TO_LEAVE: dict[Element, tuple[Leaving, ...]] = {
@@ -136,17 +137,19 @@ class Mail:
 
 @dataclass(frozen=True)
 class Notify:
-    """`[sites.NAME.notify]`: who gets mails about a site, and about what.
+    """`[sites.NAME.notify]`: who is told about a site, and about what.
 
     Attributes:
         to: addresses; none: no mails.
         on: the kinds of mails.
         attach_up_to: bytes of reject files that come with a mail at most; 0 for none ever.
+        chat: the addresses of chats, in the words of apprise, one a line: they have passwords in them. None: no chats.
     """
 
     to: tuple[str, ...] = ()
     on: tuple[MailKind, ...] = ("error", "warning", "held", "late", "recovered")
     attach_up_to: int = 1024**2
+    chat: Secret | None = None
 
 
 @dataclass(frozen=True)
@@ -277,9 +280,19 @@ class Site:
         return self.elements[element]
 
     @property
+    def channels(self) -> dict[Channel, tuple[str, ...]]:
+        """In which ways somebody is told about it, and who; which chats there are, only the secret says."""
+        found: dict[Channel, tuple[str, ...]] = {}
+        if self.mail is not None and self.notify.to:
+            found["mail"] = self.notify.to
+        if self.notify.chat is not None:
+            found["chat"] = ()
+        return found
+
+    @property
     def is_told(self) -> bool:
-        """Whether anybody gets mails about it."""
-        return self.mail is not None and bool(self.notify.to)
+        """Whether anybody is told about it."""
+        return bool(self.channels)
 
     @property
     def timetable(self) -> SiteSchedule:

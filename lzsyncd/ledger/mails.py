@@ -1,7 +1,9 @@
 """The mail queue: what somebody is to be told, written with what it tells of, and marked when it was sent.
 
+A row is a mail, or a message to chats: each has its own, so that neither waits for the other's server.
+
 A row is claimed by putting its next attempt off: whoever comes second changes nothing, and a sender that is killed
-leaves it to the next. Nothing is told twice, since `about` is unique.
+leaves it to the next. Nothing is told twice in the same way, since `about` is unique there.
 """
 
 import json
@@ -9,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from lzsyncd.config.models import MailKind
+from lzsyncd.config.models import Channel, MailKind
 from lzsyncd.ledger.figures import LEFT
 from lzsyncd.ledger.runs import iso
 from lzsyncd.zone.database import Database
@@ -18,7 +20,7 @@ BACKOFF = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60))
 """Between two attempts; after the last, each hour."""
 GIVEN_UP = timedelta(days=5)  # RFC 5321, 4.5.4.1: at least 4 to 5 days
 WAITS = "sent_at IS NULL AND given_up_at IS NULL"
-_COLUMNS = "id, about, coalesce(run_id, ''), kind, recipients, attempts, due_at, created_at"
+_COLUMNS = "id, about, coalesce(run_id, ''), kind, recipients, attempts, due_at, created_at, channel"
 
 
 @dataclass(frozen=True)
@@ -30,10 +32,11 @@ class Waiting:
         about: what it is about.
         run: the run it tells of, "" for none.
         kind: of mail.
-        to: who has not got it yet.
+        to: who has not got it yet; a message to chats that was not tried yet names none.
         attempts: how often it was tried.
         due_at: when it may be tried, as the row says.
         created_at: when what it tells of happened.
+        channel: whether it is a mail, or a message to chats.
     """
 
     id: int
@@ -44,14 +47,23 @@ class Waiting:
     attempts: int
     due_at: str
     created_at: str
+    channel: Channel = "mail"
 
 
-def put(database: Database, about: str, kind: MailKind, to: Sequence[str], now: str, run_id: str | None = None) -> bool:
+def put(
+    database: Database,
+    about: str,
+    kind: MailKind,
+    to: Sequence[str],
+    now: str,
+    run_id: str | None = None,
+    channel: Channel = "mail",
+) -> bool:
     """Queue a mail, in the transaction of what it tells of; False where it is there already."""
     found = database.run(
-        "INSERT INTO sync_mail (about, run_id, kind, recipients, due_at, created_at) VALUES (?, ?, ?, ?, ?, ?) "
-        "ON CONFLICT DO NOTHING",
-        (about, run_id, kind, json.dumps(to), now, now),
+        "INSERT INTO sync_mail (about, run_id, kind, recipients, due_at, created_at, channel) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (about, run_id, kind, json.dumps(to), now, now, channel),
     )
     return bool(found)
 
@@ -63,7 +75,7 @@ def due(database: Database, now: datetime) -> list[Waiting]:
 
 
 def _waiting(row: tuple[object, ...]) -> Waiting:
-    number, about, run, kind, to, attempts, due_at, created_at = row
+    number, about, run, kind, to, attempts, due_at, created_at, channel = row
     return Waiting(
         int(str(number)),
         str(about),
@@ -73,6 +85,7 @@ def _waiting(row: tuple[object, ...]) -> Waiting:
         int(str(attempts)),
         str(due_at),
         str(created_at),
+        str(channel),  # type: ignore[arg-type]  # as above
     )
 
 
@@ -100,16 +113,18 @@ def before(database: Database, mail: Waiting) -> list[tuple[str, str]]:
         mine = f"({mine} OR (kind IN ('error', 'late') AND id > (SELECT coalesce(max(id), 0) FROM sync_mail "
         mine += f"WHERE kind = 'recovered' AND id < {mail.id})))"
     found = database.rows(
-        f"SELECT about, message_id FROM sync_mail WHERE {mine} AND id < ? ORDER BY id", (mail.run, mail.id)
+        f"SELECT about, message_id FROM sync_mail WHERE channel = 'mail' AND {mine} AND id < ? ORDER BY id",
+        (mail.run, mail.id),
     )
     return [(str(about), str(message_id)) for about, message_id in found]
 
 
-def sent_since(database: Database, kind: MailKind, since: datetime) -> list[str]:
-    """When mails of a kind were sent, oldest first; those that went together count as one."""
+def sent_since(database: Database, mail: Waiting, since: datetime) -> list[str]:
+    """When others of its kind were sent in the same way, oldest first; those that went together count as one."""
     found = database.rows(
-        "SELECT min(sent_at) FROM sync_mail WHERE kind = ? AND sent_at > ? GROUP BY message_id ORDER BY 1",
-        (kind, iso(since)),
+        "SELECT min(sent_at) FROM sync_mail WHERE kind = ? AND channel = ? AND sent_at > ? "
+        "GROUP BY message_id ORDER BY 1",
+        (mail.kind, mail.channel, iso(since)),
     )
     return [str(moment) for (moment,) in found]
 

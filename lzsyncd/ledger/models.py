@@ -275,12 +275,16 @@ class Request(Table):
 
 
 class Mail(Table):
-    """A mail that waits, was sent, or was given up; `about` is what it is about, and nothing is told of twice."""
+    """A mail, or message to chats, that waits, was sent, or was given up.
+
+    `about` is what it is about: nothing is told of twice in the same way.
+    """
 
     id = BigAutoField()
-    about = TextField(unique=True)
+    about = TextField()
     run_id = TextField(null=True)
     kind = TextField()
+    channel = TextField(default="mail")
     recipients = TextField()
     subject = TextField(default="")
     body = TextField(default="")
@@ -296,6 +300,7 @@ class Mail(Table):
         """Peewee's."""
 
         table_name = "sync_mail"
+        indexes = ((("about", "channel"), True),)
 
 
 OF_RUNS = (Run, Count, File, Error, Found, Breach, Change, Planned, Member, Audience, Image, Made)

@@ -51,10 +51,11 @@ class Reason:
 
 @dataclass(frozen=True)
 class Breach:
-    """A limit of a guard that a plan is over."""
+    """A limit of a guard that a plan is over; `unnamed` says it without a unit."""
 
     text: str
-    groups: tuple[str, ...] = ()
+    groups: tuple[str, ...]
+    unnamed: str
 
 
 @dataclass(frozen=True)
@@ -207,9 +208,10 @@ def _counts(told: RunSummary) -> Iterator[tuple[str, ...]]:
 def _breach(found: dict[str, Any]) -> Breach:
     """A limit, by how much the plan is over it, and who that would be: nobody can decide without their names."""
     where = f" in {found['unit']}" if found["unit"] else ""
-    text = f"{found['element']}, {found['guard']}: {found['figure']:,} of {found['base']:,}{where}"
+    text = f"{found['element']}, {found['guard']}: {found['figure']:,} of {found['base']:,}"
+    limit = f"; the limit is {found['allowed']}"
     groups = (f"{group['count']:,} in {group['name']}" for group in found["largest"][:GROUPS])
-    return Breach(f"{text}; the limit is {found['allowed']}", tuple(groups))
+    return Breach(f"{text}{where}{limit}", tuple(groups), f"{text}{limit}")
 
 
 def _reasons(database: Database, site: Site, run_id: str) -> Iterator[Reason]:

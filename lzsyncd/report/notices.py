@@ -75,5 +75,5 @@ def _is_mended(database: Database, run_id: str) -> bool:
 
 
 def _put(database: Database, site: Site, about: str, kind: MailKind, now: str, run_id: str | None = None) -> None:
-    if kind in site.notify.on:
-        mails.put(database, about, kind, site.notify.to, now, run_id)
+    for channel, to in site.channels.items() if kind in site.notify.on else ():
+        mails.put(database, about, kind, to, now, run_id, channel)

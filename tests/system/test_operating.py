@@ -37,7 +37,7 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--quiet",
         "--wheel-dir",
         str(folder),
-        f"{ROOT}[postgres]",
+        f"{ROOT}[apprise,postgres]",
         "hatchling",
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)

@@ -308,9 +308,10 @@ CREATE TABLE sync_visit (
 CREATE UNIQUE INDEX sync_visit_place ON sync_visit (place);
 CREATE TABLE sync_mail (
     id {id},
-    about {text} NOT NULL UNIQUE,
+    about {text} NOT NULL,
     run_id {text},
     kind {text} NOT NULL,
+    channel {text} NOT NULL DEFAULT 'mail',
     recipients {text} NOT NULL,
     subject {text} NOT NULL DEFAULT '',
     body {text} NOT NULL DEFAULT '',
@@ -320,7 +321,8 @@ CREATE TABLE sync_mail (
     sent_at {text},
     given_up_at {text},
     error {text} NOT NULL DEFAULT '',
-    created_at {text} NOT NULL
+    created_at {text} NOT NULL,
+    UNIQUE (about, channel)
 );
 CREATE INDEX sync_mail_waiting ON sync_mail (due_at) WHERE sent_at IS NULL AND given_up_at IS NULL;
 """
