@@ -48,6 +48,10 @@ class TryAgain(LzsyncdError):
     exit_code = ExitCode.TRY_AGAIN
 
 
+class SiteIsBusy(TryAgain):
+    """Somebody else works for the site; when that is done it may be nobody's turn any more."""
+
+
 class NotPermitted(LzsyncdError):
     """A file or folder may not be read or written by this account."""
 

@@ -93,6 +93,7 @@ ACTIONS: dict[str, str] = {
     "mail_refused": "A mail was refused for good, or tried for too long.",
     "mail_failed": "A mail could not be written: a fault of lzsyncd.",
     "metrics_failed": "The file with the metrics can't be written.",
+    "site_busy": "Somebody else works for a site, perhaps on another host.",
     "site_failed": "The work for a site failed; it is tried again.",
     "worker_failed": "A child process could not be started.",
     "worker_killed": "A child process was ended by a signal.",

@@ -50,6 +50,7 @@ class Cluster:
     Args:
         durable: False (for tests): faster, and a crash of the machine loses everything. True: default configuration.
         tcp: also listen on the loopback address, for the role `lzsyncd` alone; otherwise only on the unix socket.
+        network: also listen on all addresses, for the role `lzsyncd` of this network alone (CIDR).
         parent: the folder to make the temporary one in; default: the system's.
 
     Raises:
@@ -57,9 +58,11 @@ class Cluster:
         PostgresFailed: the server does not start.
     """
 
-    def __init__(self, *, durable: bool = False, tcp: bool = True, parent: Path | None = None) -> None:
+    def __init__(
+        self, *, durable: bool = False, tcp: bool = True, network: str = "", parent: Path | None = None
+    ) -> None:
         self.binaries = find_binaries()
-        self.tcp = tcp
+        self.tcp, self.network = tcp, network
         self._settings = {} if durable else QUICK
         self._account = account_of_server()
         self.folder = self._make_folder(parent)
@@ -150,6 +153,7 @@ class Cluster:
             raise PostgresFailed(f"initdb failed: {done.stderr.strip()}")
         # whoever may enter the folder may come in through the socket; TCP is open to every account of the machine
         rules = "local all all trust\n" + f"host all {ROLE} 127.0.0.1/32 trust\n" * self.tcp
+        rules += f"host all {ROLE} {self.network} trust\n" if self.network else ""
         (self.folder / "data" / "pg_hba.conf").write_text(rules)
 
     def _start(self) -> None:
@@ -165,7 +169,7 @@ class Cluster:
 
     def _launch(self) -> None:
         settings = {
-            "listen_addresses": "127.0.0.1" if self.tcp else "",
+            "listen_addresses": "*" if self.network else "127.0.0.1" if self.tcp else "",
             "port": str(self.port),
             "unix_socket_directories": str(self.folder),
             **self._settings,

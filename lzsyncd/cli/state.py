@@ -36,6 +36,7 @@ class SiteState:
         site: its name.
         trouble: what is wrong, in sentences.
         working: a run is under way.
+        worker: who works for it, where the database tells: a command, or the daemon of a host; "" otherwise.
         inbox: the names that lie there.
         waiting: what is waited for, and why; only the daemon knows.
         near_misses: names that come close and are not taken.
@@ -54,6 +55,7 @@ class SiteState:
     site: str
     trouble: list[str]
     working: bool
+    worker: str
     inbox: list[str]
     waiting: list[str]
     near_misses: list[str]
@@ -100,6 +102,7 @@ class _Told:
     quiet: Silence | None = None
     mails: tuple[int, int] = (0, 0)
     visited: Visited | None = None
+    worker: str = ""
 
 
 def _ledger(database: Database) -> _Told:
@@ -108,7 +111,7 @@ def _ledger(database: Database) -> _Told:
     try:
         last = summary(database, last_run(database, ("sync",)))
     except Usage:
-        return _Told(quiet=quiet, mails=mails, visited=visited)
+        return _Told(quiet=quiet, mails=mails, visited=visited, worker=database.worker())
     states = [(run.run, run.status) for run in waiting.pending(database, (Status.CHECKED, Status.HELD))]
     held = [{"run": run, "why": summary(database, run).message} for run, status in states if status == "held"]
     good = database.value(
@@ -123,6 +126,7 @@ def _ledger(database: Database) -> _Told:
         quiet,
         mails,
         visited,
+        database.worker(),
     )
 
 
@@ -142,7 +146,8 @@ def _site(site: Site, known: dict[str, Any]) -> SiteState:
     return SiteState(
         site=site.name,
         trouble=trouble,
-        working=bool(known.get("working")),
+        working=bool(known.get("working") or told.worker),
+        worker=told.worker,
         inbox=_names(site, trouble),
         waiting=[*known.get("waiting", []), *known.get("overdue", [])],
         near_misses=known.get("near_misses", []),
@@ -196,7 +201,7 @@ def _lines(site: SiteState) -> list[str]:
     if site.remote is not None:
         rows += _remote(site.remote)
     if site.working:
-        rows.append(("now", "a run is under way"))
+        rows.append(("now", f"a run is under way{f' ({site.worker})' if site.worker else ''}"))
     rows.append(("last run", f"{last['run']}, {last['status']}, {last['at'][:16]}Z" if last else "none yet"))
     if last and any(last["learning"].values()):
         rows.append(("", ", ".join(f"{number:,} {what}" for what, number in last["learning"].items() if number)))

@@ -10,7 +10,7 @@ import json
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -139,6 +139,8 @@ def claim(inbox: Path, spool: Path, order: Order) -> None:
 def _move(name: str, source: int, target: int, run_id: str) -> None:
     try:
         os.rename(name, name, src_dir_fd=source, dst_dir_fd=target)
+    except FileNotFoundError:  # NFS shows for a while what another host has taken
+        return
     except PermissionError:
         if not stat.S_ISDIR(os.stat(name, dir_fd=source, follow_symlinks=False).st_mode):
             raise
@@ -146,6 +148,12 @@ def _move(name: str, source: int, target: int, run_id: str) -> None:
         # another one (with a dot it would be an upload), and an empty folder stands for it in the run, to be refused.
         os.rename(name, f"{name}.{run_id}", src_dir_fd=source, dst_dir_fd=source)
         os.mkdir(name, 0o700, dir_fd=target)
+
+
+def is_empty_handed(spool: Path, order: Order) -> bool:
+    """Whether nothing of a set is in the spool of the run that was to claim it: somebody else took all of it."""
+    places = (folder / judged.name for judged in order.names for folder in (spool, spool / CLAIMED))
+    return not any(os.path.lexists(path) for path in places)
 
 
 def write_order(spool: Path, order: Order) -> None:
@@ -172,16 +180,17 @@ def refuse_other_file_system(inbox: Path, spool: Path) -> None:
     with writing(inbox):
         (inbox / PROBE).touch(mode=0o600)
         try:
-            (inbox / PROBE).rename(spool / PROBE)
+            with suppress(FileNotFoundError):  # another host tries it, too, and its rename has taken this one along
+                (inbox / PROBE).rename(spool / PROBE)
         except OSError as error:
-            (inbox / PROBE).unlink()
+            (inbox / PROBE).unlink(missing_ok=True)
             if isinstance(error, PermissionError):
                 raise
             raise LzsyncdError(
                 f"{inbox} and {spool} must be on one file system and mount; files can't be claimed by renaming them "
                 f"({os.strerror(error.errno or 0)})."
             ) from None
-        (spool / PROBE).unlink()
+        (spool / PROBE).unlink(missing_ok=True)
 
 
 @contextmanager

@@ -29,12 +29,14 @@ from lzsyncd.intake.spool import sync_folder
 from lzsyncd.ledger.fetched import Memory, Offered
 from lzsyncd.ledger.runs import iso
 from lzsyncd.report.put import put_reports
+from lzsyncd.zone.advisory import Lock
 from lzsyncd.zone.database import Database
 
 TEMPORARY = ".lzsyncd-fetch-"  # no name of a set in it: the inbox does not wait for it as for an upload of that file
 # Bytes asked for at once: what OpenSSH gives; others give less. Asking ahead in a thread, as paramiko can, took
 # 313 MiB for a file of 500 MB instead of 59, and that thread dies alone where a connection breaks.
 BLOCK = 255 * 1024
+UNDER_WAY = "Another visit of this server is under way."
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def visit(database: Database, site: Site, remote: Remote, clock: Clock | None = 
     """
     time_of = clock or Clock()
     memory = Memory(database, remote.place)
-    with _alone(site):
+    with _alone(database, site):
         first_at = memory.began(iso(time_of.now()))
         made = _Visit(site, remote, memory, time_of)
         try:
@@ -94,15 +96,24 @@ def visit(database: Database, site: Site, remote: Remote, clock: Clock | None = 
 
 
 @contextmanager
-def _alone(site: Site) -> Iterator[None]:
-    """One connection at a time, whoever makes it. The inbox itself is locked: that needs no file, and ends with us."""
+def _alone(database: Database, site: Site) -> Iterator[None]:
+    """One connection at a time, whoever makes it.
+
+    The inbox itself is locked: that needs no file, and ends with us. Where several hosts share it the database says who
+    visits: on NFS a folder can't be locked (flock(2), a lock there needs a file that is open for writing).
+    """
+    if not database.is_alone(Lock.VISIT):
+        raise TryAgain(UNDER_WAY)
+    if site.database != "sqlite":
+        yield
+        return
     with writing(site.inbox):
         handle = os.open(site.inbox, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     except BlockingIOError:
-        raise TryAgain("Another visit of this server is under way.") from None
+        raise TryAgain(UNDER_WAY) from None
     finally:
         os.close(handle)
 

@@ -7,9 +7,10 @@ devices are refused before they are opened: the folder may be writable by somebo
 import gzip
 import hashlib
 import os
+import secrets
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -69,12 +70,20 @@ def take(file_set: FileSet, spool: Path, max_size: int) -> list[Taken]:
     return taken
 
 
-def take_claimed(file_set: FileSet, spool: Path, max_size: int) -> list[Taken]:
+def take_claimed(
+    file_set: FileSet, spool: Path, max_size: int, fence: Callable[[], None] = lambda: None
+) -> list[Taken]:
     """Copy the files of a claimed set.
 
     Nobody can open one of them any more, but somebody may have had one open for writing before it was claimed: what is
     there may then be half of what is meant, so it is refused. A file that was copied whole before is not copied again.
     What could not be taken stays in `claimed/`.
+
+    Args:
+        file_set: where the claimed files are.
+        spool: where the copies go.
+        max_size: bytes.
+        fence: raises where it is not for us any more to remove what was copied.
 
     Raises:
         DiskFull: there is no room for them; what was claimed is still there.
@@ -90,6 +99,7 @@ def take_claimed(file_set: FileSet, spool: Path, max_size: int) -> list[Taken]:
             else:
                 taken.append(_taken_before(e, spool / source.name))
         sync_folder(spool)
+        fence()
         for e, source in file_set.files.items():
             if any(file.element is e and file.finding is None for file in taken):
                 source.unlink(missing_ok=True)
@@ -170,20 +180,36 @@ def _identity(status: os.stat_result) -> tuple[int, int, int]:
 
 
 def _copy(stream: object, target: Path) -> tuple[int, str]:
+    """Copy and hash; the copy has its name when it is whole.
+
+    Its name until then is nobody else's: somebody who was stopped while he copied, and comes back after another host
+    has taken over, must not write into what that one reads.
+    """
     digest, size = hashlib.sha256(), 0
-    with target.open("wb") as copy:
-        while chunk := stream.read(CHUNK):  # type: ignore[attr-defined]
-            digest.update(chunk)
-            copy.write(chunk)
-            size += len(chunk)
-        copy.flush()
-        os.fsync(copy.fileno())
+    partial = partial_name(target)
+    try:
+        with partial.open("wb") as copy:
+            while chunk := stream.read(CHUNK):  # type: ignore[attr-defined]
+                digest.update(chunk)
+                copy.write(chunk)
+                size += len(chunk)
+            copy.flush()
+            os.fsync(copy.fileno())
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+    partial.rename(target)
     return size, digest.hexdigest()
+
+
+def partial_name(path: Path) -> Path:
+    """What a file is called while it is written: a name that nobody else uses, also on another host."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
 
 
 def pack(path: Path) -> Path:
     """Write a file's gzip beside it; durable when this returns, and safe to do again."""
-    packed, partial = packed_name(path), path.with_name(f".{path.name}.gz.part")
+    packed, partial = packed_name(path), partial_name(packed_name(path))
     try:
         with path.open("rb") as source, partial.open("wb") as raw:
             # no name and no time inside: the same bytes give the same archive

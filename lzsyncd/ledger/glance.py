@@ -16,6 +16,7 @@ from lzsyncd.config import Site
 from lzsyncd.errors import LzsyncdError
 from lzsyncd.ledger.feed import LAST_GOOD, aware
 from lzsyncd.ledger.figures import NO_FIGURES, Figures, figures, only
+from lzsyncd.zone.advisory import Lock, asking, holder
 
 PATIENCE = 2  # seconds; the daemon has other sites to look after
 WAITING = ("checked", "held")
@@ -55,6 +56,7 @@ class Glance:
         last_good: when the last good set came, "" for never.
         mail_at: when the next mail is due, "" for none.
         late_told: the last silence of which a mail tells, "" for none.
+        worker: who works for the site just now, as the lock's owner calls himself; "" for nobody, or not known.
         figures: numbers for dashboards.
         remote: how it goes with the remote server, None before the first visit, and where there is none.
     """
@@ -71,6 +73,7 @@ class Glance:
     last_good: str = ""
     mail_at: str = ""
     late_told: str = ""
+    worker: str = ""
     figures: Figures = NO_FIGURES
     remote: Remote | None = None
 
@@ -107,6 +110,11 @@ def trace(site: Site) -> object:
     return tuple(_stat(path) for path in (real, real.with_name(f"{real.name}-wal"), site.folder / "spool"))
 
 
+def trace_of_spool(site: Site) -> object:
+    """What is another after any run of the site was begun or swept."""
+    return _stat(site.folder / "spool")
+
+
 def _stat(path: Path) -> tuple[int, ...]:
     try:
         status = path.stat()
@@ -131,7 +139,8 @@ def _asking(site: Site) -> Iterator[Any]:
     import psycopg  # noqa: PLC0415 only where a site has its database there: it takes 24 MiB
 
     password = {"password": site.password.reveal()} if site.password else {}
-    with psycopg.connect(site.database, connect_timeout=PATIENCE, autocommit=True, **password) as server:  # type: ignore[arg-type]
+    how: dict[str, Any] = {"connect_timeout": PATIENCE, "autocommit": True, **asking(PATIENCE, 1), **password}
+    with psycopg.connect(site.database, **how) as server:
         server.execute(f"SET statement_timeout = {PATIENCE * 1000}")
         yield server.execute
 
@@ -162,6 +171,7 @@ def _look(site: Site, ask: Any, before: Figures, *, spool: bool) -> Glance:
         last_good=only(rows(LAST_GOOD)),
         mail_at=only(mail),
         late_told=only(late),
+        worker="" if site.database == "sqlite" else only(rows(holder(Lock.RUN))),
         figures=figures(rows, before),
         remote=_remote(site, rows),
     )

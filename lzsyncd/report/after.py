@@ -43,6 +43,7 @@ def after_commit(database: Database, site: Site, run_id: str) -> None:
         names |= {Element(file["element"]): file["name"] for file in told.files}
         files = {e: spool / name for e, name in names.items() if _is_whole(spool, name)}
         waits = told.status in WAITING
+        database.fence()
         if waits and order is None and files:
             _keep_for_a_person(site, told, spool, files)
         if not waits:
@@ -51,8 +52,9 @@ def after_commit(database: Database, site: Site, run_id: str) -> None:
             write_outbox(database, site, run_id, files)
         if waits:
             return
+    database.fence()
     with writing(spool):
-        _sweep(spool)
+        sweep(spool)
 
 
 def _keep_for_a_person(site: Site, told: RunSummary, spool: Path, files: dict[Element, Path]) -> None:
@@ -110,10 +112,10 @@ def put_aside(site: Site, run_id: str, reason: str) -> None:
     still = {path.name for path in claimed}
     quarantine(site, run_id, [*claimed, *(p for p in copies if p.name not in still and is_plain(p))], reason)
     with writing(spool):
-        _sweep(spool)
+        sweep(spool)
 
 
-def _sweep(spool: Path) -> None:
+def sweep(spool: Path) -> None:
     """Remove a run's spool. Renamed first: half a spool would make the next run tell half a story."""
     if spool.is_dir():
         done = spool.with_name(f".{spool.name}{DONE}")

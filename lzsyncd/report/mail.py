@@ -1,7 +1,8 @@
 """Mails, and messages to chats, go out: after the commit, driven by the queue in the ledger, and marked there.
 
-Whoever sends needs no lock: a mail is claimed first. A sender that is killed after the server took a mail and before it
-is marked sends it again, with the same Message-ID: nothing can prevent that, and mail programs know it by that.
+A mail is claimed first, and one at a time sends, also of several hosts. A sender that is killed after the server took a
+mail and before it is marked sends it again, with the same Message-ID: nothing can prevent that, and mail programs know
+it by that.
 """
 
 import hashlib
@@ -16,7 +17,7 @@ from typing import Any, TypeVar
 from structlog.stdlib import BoundLogger
 
 from lzsyncd.config import Mail, SecretError, Site
-from lzsyncd.errors import LzsyncdError
+from lzsyncd.errors import LzsyncdError, SiteIsBusy
 from lzsyncd.ledger import mails
 from lzsyncd.ledger.mails import Waiting
 from lzsyncd.report.chat import Chats, note_of
@@ -25,6 +26,7 @@ from lzsyncd.report.notices import tell_of_feed
 from lzsyncd.report.rendering import rendered
 from lzsyncd.report.smtp import NoServer, NotTrusted, Refusal, Server
 from lzsyncd.sync.ending import describe
+from lzsyncd.zone.advisory import Lock
 from lzsyncd.zone.database import Database
 
 AT_ONCE = 3  # mails of a kind in `SPAN`; what comes after them waits and goes together
@@ -73,9 +75,15 @@ class Post:
     _chats: Chats | None = field(default=None)
 
     def deliver(self) -> None:
-        """Send what is due."""
+        """Send what is due.
+
+        Raises:
+            SiteIsBusy: somebody else sends the site's mails.
+        """
         if not self.site.is_told:
             return
+        if not self.database.is_alone(Lock.POST):
+            raise SiteIsBusy(f"Somebody else sends the mails of site {self.site.name}.")
         tell_of_feed(self.database, self.site, self.clock())
         alike: dict[tuple[str, str], list[Waiting]] = {}
         for mail in mails.due(self.database, self.clock()):
@@ -130,8 +138,9 @@ class Post:
         return replace(mail, to=tuple(name for name in self._with_chats().names if not mail.to or name in mail.to))
 
     def _by_mail(self, claimed: list[Waiting], to: tuple[str, ...]) -> Sent:
-        message = self._message(self.site, claimed, to)
-        refused = self._connected().send(message, to)
+        message, server = self._message(self.site, claimed, to), self._connected()
+        self.database.fence()  # whoever was stopped for long may not be the one who sends any more
+        refused = server.send(message, to)
         if [why.code for why in refused.values()] == [TOO_LARGE] * len(to):
             message = self._message(_without_files(self.site), claimed, to)
             refused = self._connected().send(message, to)
@@ -143,6 +152,7 @@ class Post:
         """No files go with it: they hold whole records, and a chat is no place for these."""
         first, site = claimed[0], _without_files(self.site)
         note = self._letter(claimed, lambda: note_of(site, self._content(site, claimed, first), first.kind))
+        self.database.fence()
         return Sent(message_id(site, first.about), note.title, note.text, self._with_chats().send(note, to))
 
     def _connected(self) -> Server:

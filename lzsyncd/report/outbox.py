@@ -12,7 +12,7 @@ from typing import Any
 from lzsyncd.checks.catalogue import CATALOGUE
 from lzsyncd.config import Site
 from lzsyncd.feed.elements import Element
-from lzsyncd.intake.spool import sync_folder
+from lzsyncd.intake.spool import partial_name, sync_folder
 from lzsyncd.ledger.queries import Cause, RunSummary, breaches, causes, summary
 from lzsyncd.report.rejects import write_rejects
 from lzsyncd.zone.database import Database
@@ -51,8 +51,10 @@ def write_outbox(database: Database, site: Site, run_id: str, files: dict[Elemen
         The folder.
     """
     site.outbox.mkdir(mode=0o750, parents=True, exist_ok=True)
-    folder, partial = site.outbox / run_id, site.outbox / f".{run_id}.part"
-    shutil.rmtree(partial, ignore_errors=True)
+    folder = site.outbox / run_id
+    for left in site.outbox.glob(f".{run_id}.*.part"):
+        shutil.rmtree(left, ignore_errors=True)
+    partial = partial_name(folder)
     partial.mkdir(mode=0o750)
     rejects = {}
     told = summary(database, run_id)
@@ -70,6 +72,7 @@ def write_outbox(database: Database, site: Site, run_id: str, files: dict[Elemen
     (partial / "summary.json").write_text(json.dumps(document, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     (partial / "summary.txt").write_text(_text(site, told, found, list(rejects.values())), encoding="utf-8")
     _make_durable(partial)
+    database.fence()
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
     sync_folder(site.outbox)

@@ -17,6 +17,7 @@ from lzsyncd.service.instance import ring
 from lzsyncd.sync.arrivals import Arrivals
 from lzsyncd.sync.run import Options
 from lzsyncd.sync.work import work
+from lzsyncd.zone.advisory import here
 from lzsyncd.zone.database import Database, opened
 
 STEP = 0.2  # seconds between two looks whether it is done
@@ -74,7 +75,7 @@ class Asking:
 
     def _work(self) -> None:
         with opened(self.site) as database:
-            database.lock(f"of a command, process {os.getpid()}")
+            database.lock(f"of a command, {here()}")
             arrivals = Arrivals(database, self.site, self.options, self.log)
             for step in work(arrivals):
                 self.options.progress.stage(step)

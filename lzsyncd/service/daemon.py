@@ -106,6 +106,9 @@ class Daemon:
         news = self.crew.hire(self.config) or news
         news = self._postman.go(self.config, wall, self.crew.workers) or news
         self._ticker.run_pending()
+        self._ask_for_ledgers(
+            name for name, charge in self.charges.items() if charge.ledger_at <= now and name not in self.crew.workers
+        )
         news = self._read_ledgers() or news
         self.health.feed()
         self._gauges.write()
@@ -119,8 +122,8 @@ class Daemon:
         until = min((at - monotonic() for at in idle), default=TICK)
         return max(0.01, min(until, TICK))
 
-    def _ask_for_ledgers(self) -> None:
-        self._unread.extend(name for name in self.charges if name not in self._unread)
+    def _ask_for_ledgers(self, names: Iterable[str] | None = None) -> None:
+        self._unread.extend(name for name in (self.charges if names is None else names) if name not in self._unread)
 
     def _read_ledgers(self) -> bool:
         """Look into ledgers whose turn it is, as far as there is time; whether there was any."""

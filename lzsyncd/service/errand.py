@@ -7,6 +7,8 @@ from lzsyncd.feed.elements import Element
 from lzsyncd.intake.claim import Judged, Order
 from lzsyncd.service.slots import Slot
 
+SITE_IS_BUSY = 100  # a child's exit code, which no command has: somebody else works for the site, nothing is wrong
+
 
 @dataclass(frozen=True)
 class Errand:

@@ -55,6 +55,7 @@ class Health:
         charges, now = self._daemon.charges, datetime.now(UTC)
         parts = [f"{name}: {text}" for name, charge in charges.items() for text in charge.trouble.values()]
         parts += [f"{name}: a run is under way" for name in self._daemon.crew.workers]
+        parts += [f"{name}: {who} works for it" for name, who in self._others()]
         for name, charge in charges.items():
             parts += [f"{name}: the remote server can't be visited"] if charge.visits and charge.visits.failures else []
             parts += [f"{name}: {len(charge.seen.held)} held"] if charge.seen.held else []
@@ -65,6 +66,11 @@ class Health:
         text = "; ".join([sites_of(len(charges)), *(parts or ["idle"])])
         return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
 
+    def _others(self) -> list[tuple[str, str]]:
+        """Sites for which somebody else works, and who."""
+        found = [(name, charge.seen.worker) for name, charge in self._daemon.charges.items() if charge.seen.worker]
+        return [(name, who) for name, who in found if name not in self._daemon.crew.workers]
+
     def report(self) -> dict[str, Any]:
         """All of it, for `lzsyncd status`."""
         now = datetime.now(UTC)
@@ -74,7 +80,7 @@ class Health:
             verdict = asdict(charge.verdict)
             sites[name] = {
                 "trouble": charge.trouble,
-                "working": name in self._daemon.crew.workers,
+                "working": name in self._daemon.crew.workers or bool(charge.seen.worker),
                 "waiting": list(charge.verdict.waiting),
                 "overdue": verdict["overdue"],
                 "near_misses": verdict["near_misses"],

@@ -17,14 +17,15 @@ from structlog.stdlib import BoundLogger
 
 from lzsyncd import logs
 from lzsyncd.config import Site
-from lzsyncd.errors import ExitCode, Interrupted, LzsyncdError, TookTooLong, TryAgain
+from lzsyncd.errors import ExitCode, Interrupted, LzsyncdError, SiteIsBusy, TookTooLong, TryAgain
 from lzsyncd.feed.elements import Element
 from lzsyncd.report.events import RunLog
-from lzsyncd.service.errand import Errand
+from lzsyncd.service.errand import SITE_IS_BUSY, Errand
 from lzsyncd.sync.arrivals import Arrivals
 from lzsyncd.sync.ending import describe, translate
 from lzsyncd.sync.run import Options, clock
 from lzsyncd.sync.work import work
+from lzsyncd.zone.advisory import here
 from lzsyncd.zone.brake import Brake
 from lzsyncd.zone.database import Database, opened
 
@@ -53,12 +54,12 @@ class Heartbeat:
             os.write(self.pipe, b".")
 
 
-def run_errand(errand: Errand) -> ExitCode:
+def run_errand(errand: Errand) -> int:
     """Do it.
 
     Returns:
         0: all was done, whatever became of the sets; 75: not now; 1: a set failed and is tried again or was put aside;
-        77: something may not be written.
+        77: something may not be written; `SITE_IS_BUSY`: somebody else works for the site.
     """
     logs.configure(sys.stdout, pretty=errand.pretty, level=errand.log.level, file=errand.log.file)
     log = logs.logger().bind(site=errand.site.name)
@@ -72,11 +73,14 @@ def run_errand(errand: Errand) -> ExitCode:
                 _deliver(database, errand.site, log)
                 return ExitCode.CLEAN
             options = Options(trigger="arrival", progress=beat)
-            database.lock(f"of the daemon, process {os.getpid()}")
+            database.lock(f"of the daemon, {here()}")
             arrivals = Arrivals(database, errand.site, options, RunLog(log), limit=within)
             for step in work(arrivals, errand.orders, errand.slots, errand.held):
                 beat.stage(step)
             return ExitCode.FAILED if arrivals.failed else ExitCode.CLEAN
+    except SiteIsBusy as error:
+        log.info(str(error), **{"event.action": "site_busy"})
+        return SITE_IS_BUSY
     except Exception as error:  # noqa: BLE001 the daemon hears the exit code, people the log
         return _told(log, translate(error))
 

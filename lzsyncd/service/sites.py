@@ -1,5 +1,6 @@
 """What the daemon knows of one site, and what there is to do for it. It looks and decides; children do."""
 
+import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from time import monotonic
@@ -14,10 +15,10 @@ from lzsyncd.intake.settle import Settler, Verdict
 from lzsyncd.intake.touches import Touched
 from lzsyncd.intake.watch import Inbox, Watch
 from lzsyncd.ledger.feed import Silence, silence
-from lzsyncd.ledger.glance import Glance, glance, trace
+from lzsyncd.ledger.glance import Glance, glance, trace, trace_of_spool
 from lzsyncd.ledger.status import is_due
 from lzsyncd.report.numbers import Lying, lying
-from lzsyncd.service.errand import Errand
+from lzsyncd.service.errand import SITE_IS_BUSY, Errand
 from lzsyncd.service.slots import Slot
 from lzsyncd.service.visits import Visits
 
@@ -25,6 +26,8 @@ RESCAN = 30.0  # seconds
 POLL = 5.0  # seconds, where no events come
 GLIMPSE = 0.5  # seconds between two looks at least, while events come
 LATE = 0.01  # seconds after the moment at which time alone changes the verdict
+BUSY = 5.0  # seconds between two looks into a ledger while somebody else works for the site
+JUST_ENDED = 1.0  # seconds in which a server notices that a session has ended
 TRUST = 900.0  # seconds for which a ledger that nobody wrote to is not looked into: a look costs a millisecond
 PAUSES = (5.0, 15.0, 60.0, 300.0)  # seconds before the next errand after one, two, … that failed
 NOTHING = Verdict((), None, False, (), (), (), (), (), None)
@@ -45,6 +48,7 @@ class Charge:
         trouble: what is wrong with inbox or database, by what it concerns.
         scan_at: monotonic time of the next look at the inbox at the latest.
         not_before: monotonic time before which no errand starts.
+        ledger_at: monotonic time of a look into the ledger that does not wait for the regular one.
     """
 
     site: Site
@@ -55,11 +59,13 @@ class Charge:
     trouble: dict[str, str] = field(default_factory=dict)
     scan_at: float = 0.0
     not_before: float = 0.0
+    ledger_at: float = math.inf
     _failures: int = 0
     _looked_at: float = 0.0
     _polled: bool = False
     _arm_at: float = 0.0
     _trace: object = None
+    _spool: object = None
     _trusted_until: float = 0.0
     _since: datetime | None = None
     _next_at: datetime = LONG_AGO
@@ -130,6 +136,8 @@ class Charge:
             self.wrong("inbox", "")
             self._tell_what_lasts()
         self._looked_at, self.scan_at = now, _next(POLL if self._polled else RESCAN, now)
+        if self.site.database != "sqlite" and trace_of_spool(self.site) != self._spool:
+            self.ledger_at = now  # another host has begun or finished something
         if self.verdict.look_again is not None:
             self.scan_at = min(self.scan_at, now + self.verdict.look_again + LATE)
         return self._shown() != before
@@ -173,10 +181,12 @@ class Charge:
 
     def read_ledger(self) -> None:
         """Look into the ledger."""
-        self._trace = trace(self.site)
+        self._trace, self._spool = trace(self.site), trace_of_spool(self.site)
         self._trusted_until = 0.0 if self._trace is None else monotonic() + TRUST
         self.seen = glance(self.site, self.seen.figures)
         self.wrong("database", "" if self.seen.reachable else f"The database does not answer ({self.seen.trouble}).")
+        self._due = [slot for slot in self._due if slot.name not in self.seen.slots]
+        self.ledger_at = monotonic() + BUSY if self.seen.worker else math.inf
         if self._since is None and self.seen.reachable:
             self._since = self.seen.since or datetime.now(UTC)
 
@@ -208,9 +218,9 @@ class Charge:
     # -- deciding
 
     def errand(self, log: Log, *, pretty: bool) -> Errand | None:
-        """What a child has to do now, None for nothing."""
+        """What a child has to do now, None for nothing, or while somebody else works for the site."""
         now = monotonic()
-        if now < self.not_before or self.trouble:
+        if now < self.not_before or self.trouble or self.seen.worker:
             return None
         orders = tuple(order_of(delivery) for delivery in self.verdict.ready)
         held = None
@@ -233,13 +243,16 @@ class Charge:
 
     def ended(self, code: int, errand: Errand) -> None:
         """A child has ended; after a failure the next one waits, and gets what this one may not have come to."""
-        self._failures = self._failures + 1 if code else 0
-        pause = PAUSES[min(self._failures, len(PAUSES)) - 1] if code else 0.0
+        if code != SITE_IS_BUSY:
+            self._failures = self._failures + 1 if code else 0
+        pause = PAUSES[min(max(self._failures, 1), len(PAUSES)) - 1] if code else 0.0
         self.not_before = monotonic() + pause
         self.scan_at = 0.0
         if self.visits and self.visits.remote.reports and not code:
             self.visits.soon()
         self.read_ledger()
+        if self.seen.worker and not code:
+            self.ledger_at = monotonic() + JUST_ENDED
         if code:
             again = [slot for slot in errand.slots if slot.name not in self.seen.slots]
             self._due = again + [slot for slot in self._due if slot not in again]

@@ -15,13 +15,22 @@ from lzsyncd.checks.catalogue import Finding
 from lzsyncd.config import Site
 from lzsyncd.errors import DiskFull, Interrupted, NotPermitted, TryAgain, Unfinished, Usage, writing
 from lzsyncd.feed.elements import Element
-from lzsyncd.intake.claim import Judged, NotAsJudged, Order, claim, order_in, refuse_writers, still_there
+from lzsyncd.intake.claim import (
+    Judged,
+    NotAsJudged,
+    Order,
+    claim,
+    is_empty_handed,
+    order_in,
+    refuse_writers,
+    still_there,
+)
 from lzsyncd.intake.sets import FileSet
 from lzsyncd.ledger import requests, runs, waiting
 from lzsyncd.ledger.runs import iso
 from lzsyncd.ledger.status import ATTEMPTS, Status, is_due
 from lzsyncd.ledger.waiting import Pending
-from lzsyncd.report.after import WAITS, after_commit, finish_interrupted, put_aside
+from lzsyncd.report.after import WAITS, after_commit, finish_interrupted, put_aside, sweep
 from lzsyncd.report.events import RunLog
 from lzsyncd.report.notices import tell_of_put_aside
 from lzsyncd.report.outbox import write_outbox
@@ -79,6 +88,9 @@ class Arrivals:
                 self.put_aside(run.run)
                 continue
             claim(self.site.inbox, self.spool(run.run), order)
+            if is_empty_handed(self.spool(run.run), order):  # whoever took over while it was stopped has the set
+                sweep(self.spool(run.run))
+                continue
             apply = bool(run.slot) or self.applies_at_once
             self.go_on(run.run, order, apply=apply, slot=run.slot or None, again=True)
         for name in dict.fromkeys(slots):  # what came behind has its turn, too
@@ -96,6 +108,7 @@ class Arrivals:
         refuse_writers(self.site.inbox, order)
         run_id = runs.new_run_id(self.options.clock())
         runs.start(self.database, run_id, kind="sync", trigger=trigger, now=self.now)
+        self.database.fence()
         claim(self.site.inbox, self.spool(run_id), order)
         self.log.claimed(run_id)
         self._end_pointless()

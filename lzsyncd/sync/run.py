@@ -127,7 +127,7 @@ class Run:
         file_set = FileSet({e: folder / judged.name for e, judged in order.files.items()}, order.mended)
 
         def taken() -> list[Taken]:
-            found = take_claimed(file_set, self.spool, self.site.max_file_size)
+            found = take_claimed(file_set, self.spool, self.site.max_file_size, self.database.fence)
             return confirmed(found, [folder / marker.name for marker in order.markers])
 
         return self._go(file_set, taken)

@@ -2,7 +2,6 @@
 
 import os
 import sqlite3
-import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -14,14 +13,14 @@ from playhouse.migrations import Runner
 from lzsyncd.config import Site
 from lzsyncd.errors import (
     DiskFull,
-    LzsyncdError,
     NotPermitted,
     TryAgain,
     refused_by_server,
     refused_by_sqlite,
-    writing,
 )
+from lzsyncd.zone.advisory import ASKED, Lock, give_back, hold, holder, is_taken
 from lzsyncd.zone.brake import Brake
+from lzsyncd.zone.connecting import SQLITE_PATIENCE, postgresql, sqlite
 from lzsyncd.zone.dialect import Dialect, PostgreSQL, Row, SQLite
 from lzsyncd.zone.digest import Sums
 from lzsyncd.zone.lockfile import hold_file
@@ -29,9 +28,6 @@ from lzsyncd.zone.packing import Packed
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 HISTORY_TABLE = "lzsyncd_migration"
-LOCK_NAMESPACE = 0x6C7A73  # "lzs": the first half of the advisory lock's key
-MIN_SQLITE = (3, 40)
-SQLITE_PATIENCE = 10  # seconds
 LOCK_TIMEOUT = "10s"  # as long as SQLite waits: who locks a table for longer is told, with exit code 75
 MANY = 10_000  # new rows from which indexes are worth building last (measured on PostgreSQL: 10.9 s against 4.4 s)
 
@@ -62,7 +58,7 @@ class Database:
     def __init__(self, site: Site) -> None:
         self.site, self.brake = site, Brake()
         self.dialect: Dialect = SQLite() if site.database == "sqlite" else PostgreSQL()
-        self.peewee = _sqlite(site) if site.database == "sqlite" else _postgresql(site)
+        self.peewee = sqlite(site) if site.database == "sqlite" else postgresql(site)
         self._lock_file: int | None = None
         self._staging: dict[str, None] = {}
         try:
@@ -72,10 +68,13 @@ class Database:
         self.connection: Any = self.peewee.connection()  # type: ignore[no-untyped-call]
         self.dialect.watch(self.connection, lambda: self.brake.is_pulled)
         if isinstance(self.dialect, PostgreSQL):
-            self.run(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
+            for setting in (f"SET lock_timeout = '{LOCK_TIMEOUT}'", *ASKED):
+                self.run(setting)
 
     def close(self) -> None:
-        """Close the connection and give the run's lock back."""
+        """Close the connection and give the locks back."""
+        if isinstance(self.dialect, PostgreSQL):
+            give_back(self.connection)
         self.peewee.close()
         if self._lock_file is not None:
             os.close(self._lock_file)
@@ -248,25 +247,31 @@ class Database:
         """Take the site's run lock for the life of this connection.
 
         Raises:
-            TryAgain: another run holds it; the text says which.
+            SiteIsBusy: another run holds it; the text says which.
         """
         if isinstance(self.dialect, PostgreSQL):
-            self._lock_advisory(run_id)
+            hold(self, run_id)
         else:
             self._lock_file = hold_file(self.site, run_id)
 
-    def _lock_advisory(self, run_id: str) -> None:
-        """A session lock taken before the transaction: taken inside, its snapshot would be older than the lock."""
-        self.run("SELECT set_config('application_name', ?, false)", (f"lzsyncd {run_id}",))
-        schema = "hashtext(current_schema())"
-        if self.value(f"SELECT pg_try_advisory_lock({LOCK_NAMESPACE}, {schema})"):
-            return
-        holder = self.value(
-            "SELECT a.application_name || ', process ' || a.pid FROM pg_locks l JOIN pg_stat_activity a USING (pid) "
-            f"WHERE l.locktype = 'advisory' AND l.granted AND l.classid::bigint = {LOCK_NAMESPACE} "
-            "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-        )
-        raise TryAgain(f"Another run of site {self.site.name} holds the lock: {holder or 'it has just ended'}.")
+    def worker(self) -> str:
+        """Who works for the site just now, as he calls himself; "" for nobody, and with SQLite."""
+        return str(self.value(holder(Lock.RUN)) or "") if isinstance(self.dialect, PostgreSQL) else ""
+
+    def is_alone(self, lock: Lock) -> bool:
+        """Whether nobody else does something that needs no run's lock; from now on nobody else can.
+
+        With SQLite there is one host, and its daemon sends one at a time.
+        """
+        return not isinstance(self.dialect, PostgreSQL) or is_taken(self, lock)
+
+    def fence(self) -> None:
+        """Make sure that what was locked still is, before something that no rollback takes back.
+
+        Who was cut off or stopped for too long has lost session and lock, and somebody else may have gone on: whatever
+        is asked of that session fails.
+        """
+        self.value("SELECT 1")
 
     # -- schema
 
@@ -317,33 +322,3 @@ def fault(site: Site, error: BaseException) -> DiskFull | NotPermitted | None:
 def _of_driver(error: BaseException) -> BaseException:
     """What the driver raised: Peewee's own exceptions have it behind them."""
     return (error.__context__ or error) if isinstance(error, peewee.PeeweeException) else error
-
-
-def _sqlite(site: Site) -> peewee.SqliteDatabase:
-    if sqlite3.sqlite_version_info < MIN_SQLITE:
-        raise LzsyncdError(f"SQLite {sqlite3.sqlite_version} is too old: lzsyncd needs 3.40 or newer.")
-    with writing(site.folder):
-        site.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _share((site.folder / "zone.db").resolve())
-    # SQLite's temporary files hold people's data and may be large: beside the database, not in a memory file system
-    os.environ["SQLITE_TMPDIR"] = str((site.folder / "zone.db").resolve().parent)
-    return peewee.SqliteDatabase(
-        str(site.folder / "zone.db"),
-        timeout=SQLITE_PATIENCE,
-        check_same_thread=True,
-        pragmas={"journal_mode": "wal", "synchronous": "full", "temp_store": "file", "cache_size": -16_384},
-    )
-
-
-def _share(path: Path) -> None:
-    """Where the folder is shared with a group (setgid), so is a new database: SQLite's other files get its mode."""
-    if path.parent.stat().st_mode & stat.S_ISGID and not path.exists():
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        os.fchmod(handle, 0o660)
-        os.close(handle)
-
-
-def _postgresql(site: Site) -> peewee.PostgresqlDatabase:
-    password = site.password.reveal() if site.password else None
-    secret: dict[str, Any] = {"password": password} if password else {}
-    return peewee.PostgresqlDatabase(site.database, prefer_psycopg3=True, connect_timeout=10, **secret)

@@ -4,14 +4,14 @@ import fcntl
 import os
 
 from lzsyncd.config import Site
-from lzsyncd.errors import TryAgain, writing
+from lzsyncd.errors import SiteIsBusy, writing
 
 
 def hold_file(site: Site, run_id: str) -> int:
     """Take the lock for as long as the file that is returned is open.
 
     Raises:
-        TryAgain: another run holds it; the text says which.
+        SiteIsBusy: another run holds it; the text says which.
     """
     path = site.folder / "zone.lock"
     with writing(path):
@@ -29,6 +29,6 @@ def _hold(handle: int, site: Site, run_id: str) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         holder = os.pread(handle, 200, 0).decode(errors="replace").strip()
-        raise TryAgain(f"Another run of site {site.name} holds the lock: {holder}.") from None
+        raise SiteIsBusy(f"Another run of site {site.name} holds the lock: {holder}.") from None
     os.ftruncate(handle, 0)
     os.pwrite(handle, f"lzsyncd {run_id}, process {os.getpid()}".encode(), 0)

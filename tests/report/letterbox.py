@@ -125,7 +125,7 @@ def papers(folder: Path) -> Papers:
 
 @contextmanager
 def served(
-    box: Letterbox, security: str = "none", paper: Papers | None = None, *, account: bool = False
+    box: Letterbox, security: str = "none", paper: Papers | None = None, *, account: bool = False, host: str = HOST
 ) -> Iterator[Letterbox]:
     """Listen; the port stays the same when it listens again."""
     more: dict[str, Any] = {}
@@ -135,7 +135,7 @@ def served(
         more |= {"tls_context": paper.context, "require_starttls": True}
     if account:
         more |= {"authenticator": box.lets_in, "auth_required": True, "auth_require_tls": security == "starttls"}
-    controller = Controller(box, hostname=HOST, port=box.port or _free_port(), ready_timeout=30, **more)
+    controller = Controller(box, hostname=host, port=box.port or _free_port(), ready_timeout=30, **more)
     controller.start()
     box.port = controller.port
     try:

@@ -3,12 +3,13 @@
 import re
 import socket
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lzsyncd.errors import SiteIsBusy
 from lzsyncd.report import mail as mail_module
 from lzsyncd.report import smtp
 from lzsyncd.report.mail import Post
@@ -279,7 +280,8 @@ def test_two_who_send_at_the_same_time_send_each_mail_once(
     def overtaken(database: Database, now: Any) -> Any:
         found = real(database, now)
         monkeypatch.setattr(mail_module.mails, "due", real)
-        office.post()
+        with suppress(SiteIsBusy):
+            office.post()
         return found
 
     monkeypatch.setattr(mail_module.mails, "due", overtaken)

@@ -14,7 +14,7 @@ import pytest
 from lzsyncd.errors import ExitCode
 from lzsyncd.feed.elements import Element
 from lzsyncd.intake.claim import Order
-from lzsyncd.service.errand import Errand
+from lzsyncd.service.errand import SITE_IS_BUSY, Errand
 from lzsyncd.service.slots import Slot
 from lzsyncd.service.worker import Worker
 from lzsyncd.zone.database import Database
@@ -122,11 +122,11 @@ def test_who_finds_the_lock_taken_comes_again(desk: Desk, log: Callable[[], list
     order = desk.deliver(DAY_ONE)
     with closing(Database(desk.site)) as database:
         database.lock("of somebody else")
-        assert done(desk, order) == ExitCode.TRY_AGAIN
+        assert done(desk, order) == SITE_IS_BUSY
     assert desk.inbox() == sorted(DAY_ONE)
     (line,) = log()
     assert "of somebody else" in line["message"]
-    assert line["log.level"] == "warning"
+    assert (line["log.level"], line["event.action"]) == ("info", "site_busy")
 
 
 @ON_SQLITE

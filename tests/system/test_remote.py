@@ -368,7 +368,11 @@ def test_a_full_disk_is_told_and_left_free(ours: Us) -> None:
 
 
 def test_two_visits_at_a_time_are_one(ours: Us) -> None:
-    with fetching._alone(ours.site()), pytest.raises(TryAgain, match="Another visit"):
+    with (
+        opened(ours.site()) as database,
+        fetching._alone(database, ours.site()),
+        pytest.raises(TryAgain, match="Another visit"),
+    ):
         ours.visit()
 
 
