@@ -42,6 +42,13 @@ security = "none"
 from = "lzsyncd@acme.test"
 [metrics]
 textfile = "{NUMBERS}"
+token = {{credential = "metrics"}}
+"""
+TOKEN = "0123456789abcdef0123456789abcdef"
+SCRAPE = """
+import sys, urllib.request
+request = urllib.request.Request("http://127.0.0.1:8470/metrics", headers={"Authorization": f"Bearer {sys.argv[1]}"})
+print(urllib.request.urlopen(request, timeout=30).read().decode(), end="")
 """
 NOTIFY = ('settle = "1s"', "[sites.acme.notify]", 'to = ["it@acme.test"]', 'on = ["warning"]')
 
@@ -97,6 +104,25 @@ def mails(machine: Machine) -> list[EmailMessage]:
     return [email.message_from_bytes(path.read_bytes(), policy=default) for path in found]  # type: ignore[misc]
 
 
+def start_page(machine: Machine) -> None:
+    """The page, which systemd hands the token of the numbers."""
+    machine.write("/etc/lzsyncd/credentials/metrics", f"{TOKEN}\n", mode=0o400)
+    credential = "[Service]\nLoadCredential=metrics:/etc/lzsyncd/credentials/metrics\n"
+    machine.write("/etc/systemd/system/lzsyncd-web.service.d/metrics.conf", credential)
+    machine.run("systemctl", "daemon-reload")
+    machine.run("systemctl", "start", "lzsyncd-web.service")
+
+
+def of_runs(text: str) -> set[str]:
+    """What is told of runs and queues, which no moment changes."""
+    return {line for line in text.splitlines() if line.startswith(("lzsyncd_last_", "lzsyncd_sets_", "lzsyncd_mails_"))}
+
+
+def same_as_file(text: str, file: Path) -> str:
+    """The text, where the file has the same numbers."""
+    return text if of_runs(text) == of_runs(file.read_text()) else ""
+
+
 def test_a_set_with_broken_rows_is_told_to_everyone_who_wants_to_know(served: Server) -> None:
     machine = served.machine
     start_mail_server(machine)
@@ -121,6 +147,12 @@ def test_a_set_with_broken_rows_is_told_to_everyone_who_wants_to_know(served: Se
     counted = 'lzsyncd_last_run_findings{site="acme",code="user.email.invalid"} 1'
     numbers = machine.root / NUMBERS[1:]
     until(lambda: numbers.exists() and counted in numbers.read_text())
+    start_page(machine)
+    scraped = until(lambda: same_as_file(machine.run("/usr/bin/python3", "-c", SCRAPE, TOKEN).stdout, numbers))
+    assert counted in scraped
+    assert "lzsyncd_daemon_running 1" in scraped
+    assert 'lzsyncd_site_well{site="acme"} 1' in scraped, "the page may look into the inbox"
+    assert "401" in machine.run("/usr/bin/python3", "-c", SCRAPE, "guessed", check=False).stderr
 
     (finished,) = until(lambda: [e for e in collected(machine) if e.get("event.action") == "run_finished"])
     assert (finished["site"], finished["run.id"], finished["run.status"]) == ("acme", run, "applied")
@@ -134,5 +166,6 @@ def test_a_set_with_broken_rows_is_told_to_everyone_who_wants_to_know(served: Se
     assert finished in [json.loads(line) for line in read]
     assert "The run has finished." in machine.run(LZSYNCD, "logs", "--site", "acme").stdout
     about = [json.dumps(collected(machine)), numbers.read_text(), machine.run(LZSYNCD, "status").stdout]
+    about += [scraped, machine.run("journalctl", "--output=cat", "--unit=lzsyncd-web.service").stdout]
     about += [str(mail.items()), machine.show("lzsyncd.service", "StatusText"), *read]
     assert not [text for text in about if SENTINEL in text or "alan-without-at" in text]
