@@ -6,6 +6,7 @@ What a server says in its errors comes nowhere: texts are our own.
 import base64
 import io
 import logging
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -92,6 +93,9 @@ def _log_in(client: paramiko.SSHClient, remote: Remote) -> None:
 
 
 def _transport(connection: Any, **more: Any) -> paramiko.Transport:
+    # otherwise each small request waits until the server has acknowledged the one before it, which it puts off:
+    # 44 ms a block, 6 MB/s instead of 245
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     transport = paramiko.Transport(connection, **more)
     options = transport.get_security_options()
     options.ciphers = [name for name in CIPHERS if name in options.ciphers]

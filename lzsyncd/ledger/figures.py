@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-COUNTED = 50_000  # findings of a run at most: counting a million would keep the daemon from its work
 OUTCOMES = ("read", "created", "updated", "unchanged", "revived", "removed", "rejected")
 
 Rows = Callable[[str], Sequence[tuple[Any, ...]]]
@@ -34,7 +33,7 @@ class Figures:
             the rules alone were asked counts where it failed.
         last_success: when a set was applied last, or was found to change nothing; "" for never.
         rows: what became of the records of the last run: (element, outcome) → number.
-        findings: findings of the last run by code, `COUNTED` at most.
+        findings: findings of the last run by code.
         waiting: sets that wait for their slot.
         mails_waiting: mails that are yet to be sent.
         mails_given_up: mails that nobody will get.
@@ -83,8 +82,5 @@ def _rows_of(rows: Rows, run_id: str) -> dict[tuple[str, str], int]:
 
 
 def _findings_of(rows: Rows, run_id: str) -> dict[str, int]:
-    found = rows(
-        f"SELECT code, count(*) FROM (SELECT code FROM sync_error WHERE run_id = '{run_id}' LIMIT {COUNTED}) f "
-        "GROUP BY code ORDER BY code"
-    )
+    found = rows(f"SELECT code, sum(number) FROM sync_found WHERE run_id = '{run_id}' GROUP BY code ORDER BY code")
     return {str(code): int(number) for code, number in found}

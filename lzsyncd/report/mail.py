@@ -92,7 +92,8 @@ class Post:
             else:
                 self._give_up(mail, "The configuration names nobody any more who is told in this way.")
         try:
-            for waiting in alike.values():
+            # chats first: each answers within seconds, or not at all
+            for waiting in sorted(alike.values(), key=lambda these: these[0].channel):
                 for parcel in self._parcels(waiting):
                     self._send(parcel)
         finally:

@@ -23,7 +23,7 @@ FAMILIES = {
     "lzsyncd_last_run_duration_seconds": "How long the last run took.",
     "lzsyncd_last_run_status": "How the last run ended, as a label; always 1.",
     "lzsyncd_last_run_rows": "What became of the records of the last run, by element and outcome.",
-    "lzsyncd_last_run_findings": "Findings of the last run, by code; 50,000 are counted at most.",
+    "lzsyncd_last_run_findings": "Findings of the last run, by code.",
     "lzsyncd_sets_waiting": "Sets that are checked and wait for their slot.",
     "lzsyncd_sets_held": "Sets that wait for a person.",
     "lzsyncd_inbox_files": "Names in the inbox.",

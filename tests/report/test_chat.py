@@ -27,7 +27,7 @@ from tests.report.letterbox import Letterbox, served
 from tests.report.test_metrics import looked
 from tests.report.test_metrics import watch as watch_
 from tests.report.webhook import TOKEN, Webhook, hooked
-from tests.sync.desk import ON_SQLITE
+from tests.sync.desk import ON_SQLITE, Killed
 
 watch = watch_
 
@@ -190,6 +190,22 @@ def test_no_message_waits_for_a_mail_server(talking: Office, hook: Webhook) -> N
     talking.post()
     assert len(hook.taken) == 1
     assert [mail["channel"] for mail in talking.waiting()] == ["mail"]
+
+
+@ON_SQLITE
+def test_no_message_waits_for_a_mail_server_that_never_comes_to_an_end(
+    talking: Office, hook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process that sends is ended after ten minutes of that, each time."""
+
+    def ended(*_: object) -> None:
+        raise Killed
+
+    talking.arrive(DAY_TWO)
+    monkeypatch.setattr("lzsyncd.report.mail.Server.__enter__", ended)
+    with pytest.raises(Killed):
+        talking.post()
+    assert len(hook.taken) == 1
 
 
 @pytest.mark.parametrize("code", [400, 413, 422])

@@ -88,7 +88,7 @@ def test_the_numbers_are_those_of_the_ledger_and_the_inbox(office: Office, watch
 def test_findings_are_counted_once_a_run(office: Office) -> None:
     office.arrive(DAY_TWO)
     before = glance(office.site).figures
-    office.tell("DELETE FROM sync_error")
+    office.tell("DELETE FROM sync_found")
     assert glance(office.site, before).figures == before
     assert glance(office.site).figures.findings == {}
 

@@ -141,6 +141,8 @@ class Relay:
                 ours, _ = self._listener.accept()
                 self.connections += 1
                 theirs = socket.create_connection(("127.0.0.1", self._to))
+                for end in (ours, theirs):
+                    end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 threading.Thread(target=self._pass_on, args=(ours, theirs), daemon=True).start()
                 threading.Thread(target=self._let_through, args=(theirs, ours), daemon=True).start()
 
