@@ -19,7 +19,7 @@ from tests.system.booted import Machine, MachineMissing, booted
 REPOSITORY = Path(__file__).parents[2]
 VENV = "/opt/lzsyncd/venv"
 LZSYNCD = f"{VENV}/bin/lzsyncd"
-EXTRAS = ("postgres",)
+EXTRAS = ("apprise", "postgres")
 PIPS = "/usr/share/python-wheels"  # of Debian's python3-venv, which gives new environments their pip from there
 
 

@@ -1,5 +1,5 @@
 """Everyone is told, on a real machine: a set over SFTP with broken rows is in the journal, at the log's collector, in a
-mailbox, among the numbers and in the outbox.
+mailbox, in a chat, among the numbers and in the outbox.
 """
 
 import email
@@ -50,7 +50,23 @@ import sys, urllib.request
 request = urllib.request.Request("http://127.0.0.1:8470/metrics", headers={"Authorization": f"Bearer {sys.argv[1]}"})
 print(urllib.request.urlopen(request, timeout=30).read().decode(), end="")
 """
-NOTIFY = ('settle = "1s"', "[sites.acme.notify]", 'to = ["it@acme.test"]', 'on = ["warning"]')
+NOTIFY = (
+    *('settle = "1s"', "[sites.acme.notify]", 'to = ["it@acme.test"]', 'on = ["warning"]'),
+    'chat = {credential = "chat"}',
+)
+ADDRESS = "t0ps3cr3t"
+CHAT = """
+import http.server
+
+class Chat(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        with open("/var/chat", "ab") as stream:
+            stream.write(self.rfile.read(int(self.headers["content-length"])) + b"\\n")
+        self.send_response(200)
+        self.end_headers()
+
+http.server.HTTPServer(("127.0.0.1", 8065), Chat).serve_forever()
+"""
 
 
 def until(what: Callable[[], Any]) -> Any:
@@ -80,6 +96,15 @@ def start_mail_server(machine: Machine) -> None:
         MAILBOX,
     )
     machine.run("systemd-run", "--quiet", "--unit=smtp", "--setenv=PYTHONPATH=/opt/smtp", "--", *server)
+
+
+def start_chat(machine: Machine) -> None:
+    """A server where the webhook of a chat would be; what comes is a line of a file. systemd hands out its address."""
+    machine.run("systemd-run", "--quiet", "--unit=chat", "--", "/usr/bin/python3", "-c", CHAT)
+    machine.write("/etc/lzsyncd/credentials/chat", f"json://127.0.0.1:8065/{ADDRESS}\n", mode=0o400)
+    credential = "[Service]\nLoadCredential=chat:/etc/lzsyncd/credentials/chat\n"
+    machine.write("/etc/systemd/system/lzsyncd.service.d/chat.conf", credential)
+    machine.run("systemctl", "daemon-reload")
 
 
 def start_collector(machine: Machine) -> None:
@@ -126,6 +151,7 @@ def same_as_file(text: str, file: Path) -> str:
 def test_a_set_with_broken_rows_is_told_to_everyone_who_wants_to_know(served: Server) -> None:
     machine = served.machine
     start_mail_server(machine)
+    start_chat(machine)
     start_collector(machine)
     machine.write(CONFIG, machine.read(CONFIG) + GENERAL)
     machine.run("chmod", "644", CONFIG)
@@ -144,6 +170,11 @@ def test_a_set_with_broken_rows_is_told_to_everyone_who_wants_to_know(served: Se
     assert mail["Subject"] == f"[lzsyncd] acme: 2 of 5 records rejected (run {run[-8:]})"
     assert [part.get_filename() for part in mail.iter_attachments()] == ["rejected-user.csv"]
 
+    chat = machine.root / "var/chat"
+    (message,) = until(lambda: chat.exists() and [json.loads(line) for line in chat.read_text().splitlines()])
+    assert message["title"] == f"lzsyncd, acme: 2 of 5 records rejected (run {run[-8:]})"
+    assert f"lzsyncd errors {run}" in message["message"]
+
     counted = 'lzsyncd_last_run_findings{site="acme",code="user.email.invalid"} 1'
     numbers = machine.root / NUMBERS[1:]
     until(lambda: numbers.exists() and counted in numbers.read_text())
@@ -157,7 +188,7 @@ def test_a_set_with_broken_rows_is_told_to_everyone_who_wants_to_know(served: Se
     (finished,) = until(lambda: [e for e in collected(machine) if e.get("event.action") == "run_finished"])
     assert (finished["site"], finished["run.id"], finished["run.status"]) == ("acme", run, "applied")
     assert finished["findings.by_code"]["user.email.invalid"] == 1
-    until(lambda: any(e.get("event.action") == "mail_sent" for e in collected(machine)))
+    until(lambda: [e.get("event.action") for e in collected(machine)].count("mail_sent") == 2)
     for event in collected(machine):
         assert all(type(value) is KEYS[key].type for key, value in event.items())
     assert not (machine.root / "var/log/lzsyncd-unparsed.log").exists()
@@ -168,4 +199,6 @@ def test_a_set_with_broken_rows_is_told_to_everyone_who_wants_to_know(served: Se
     about = [json.dumps(collected(machine)), numbers.read_text(), machine.run(LZSYNCD, "status").stdout]
     about += [scraped, machine.run("journalctl", "--output=cat", "--unit=lzsyncd-web.service").stdout]
     about += [str(mail.items()), machine.show("lzsyncd.service", "StatusText"), *read]
-    assert not [text for text in about if SENTINEL in text or "alan-without-at" in text]
+    about += [chat.read_text()]
+    for word in (SENTINEL, "alan-without-at", ADDRESS):
+        assert not [text for text in about if word in text]
