@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from lzsyncd.config import Config, Metrics, Site
 from lzsyncd.intake.watch import Watch
@@ -161,11 +162,15 @@ def test_it_is_written_as_often_as_somebody_may_look_and_only_where_it_is_asked_
 
 def test_the_alerts_and_the_dashboard_name_metrics_that_there_are() -> None:
     known = set(FAMILIES) | {"node_textfile_mtime_seconds"}
-    rules = (ROOT / "etc" / "monitoring" / "prometheus-rules.yml").read_text()
-    asked = re.findall(r"^\s+expr: (?:>\n)?((?:.*\n)+?)(?=\s+(?:for|labels):)", rules, re.MULTILINE)
+    given = yaml.safe_load((ROOT / "etc" / "monitoring" / "prometheus-rules.yml").read_text())
+    rules = [rule for group in given["groups"] for rule in group["rules"]]
+    asked = [rule["expr"] for rule in rules]
     board = json.loads((ROOT / "etc" / "monitoring" / "grafana-dashboard.json").read_text())
     shown = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
-    assert len(asked) == rules.count("- alert:")
+    for rule in rules:
+        assert rule["labels"]["severity"] in ("critical", "warning")
+        assert set(rule["annotations"]) == {"summary", "description"}
+    assert len({rule["alert"] for rule in rules}) == len(rules) > 10
     assert len(shown) >= len(board["panels"])
     for expression in [*asked, *shown]:
         named = set(NAME.findall(expression))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from lzsyncd.logline import MAX_LINE, as_json
 
@@ -84,6 +85,22 @@ def _message(event: dict[str, Any]) -> str:
 
 def _lines(path: Path) -> int:
     return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+def test_what_vector_is_given_leads_from_a_source_to_a_sink() -> None:
+    """All that can be said without the program."""
+    given = yaml.safe_load((SHIPPERS / "vector.yaml").read_text(encoding="utf-8"))
+    outputs = set(given["sources"]) | set(given["transforms"])
+    outputs |= {f"{name}.dropped" for name, about in given["transforms"].items() if about["reroute_dropped"]}
+    inputs = [name for kind in ("transforms", "sinks") for about in given[kind].values() for name in about["inputs"]]
+    assert set(inputs) == outputs
+
+
+def test_what_filebeat_is_given_has_an_input_and_an_output() -> None:
+    given = yaml.safe_load((SHIPPERS / "filebeat.yml").read_text(encoding="utf-8"))
+    ((parser,),) = [about["parsers"] for about in given["filebeat.inputs"]]
+    assert set(parser["ndjson"]) == {"target", "overwrite_keys", "expand_keys", "add_error_key"}
+    assert given["output.console"] == {"enabled": True}
 
 
 @pytest.mark.parametrize("path", sorted(SHIPPERS.iterdir()), ids=lambda path: path.name)
