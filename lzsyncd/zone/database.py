@@ -4,11 +4,9 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import Any
 
 import peewee
-from playhouse.migrations import Runner
 
 from lzsyncd.config import Site
 from lzsyncd.errors import (
@@ -18,6 +16,7 @@ from lzsyncd.errors import (
     refused_by_server,
     refused_by_sqlite,
 )
+from lzsyncd.zone import schema
 from lzsyncd.zone.advisory import ASKED, Lock, give_back, hold, holder, is_taken
 from lzsyncd.zone.brake import Brake
 from lzsyncd.zone.connecting import SQLITE_PATIENCE, postgresql, sqlite
@@ -26,8 +25,6 @@ from lzsyncd.zone.digest import Sums
 from lzsyncd.zone.lockfile import hold_file
 from lzsyncd.zone.packing import Packed
 
-MIGRATIONS = Path(__file__).parent / "migrations"
-HISTORY_TABLE = "lzsyncd_migration"
 LOCK_TIMEOUT = "10s"  # as long as SQLite waits: who locks a table for longer is told, with exit code 75
 MANY = 10_000  # new rows from which indexes are worth building last (measured on PostgreSQL: 10.9 s against 4.4 s)
 
@@ -275,17 +272,13 @@ class Database:
 
     # -- schema
 
-    def migrations(self) -> Runner:
-        """The runner of the schema's migrations."""
-        return Runner(self.peewee, str(MIGRATIONS), table_name=HISTORY_TABLE)
-
     def migrate(self) -> list[str]:
         """Bring the schema up to date; returns the names of the migrations applied."""
-        return list(self.migrations().up())
+        return schema.migrate(self.peewee)
 
     def pending(self) -> list[str]:
-        """Names of migrations not applied yet."""
-        return [m.name for m in self.migrations().status() if m.applied is None]
+        """Names of migrations not applied yet; SchemaIsNewer where the schema is newer than this version."""
+        return schema.pending(self.peewee)
 
 
 @contextmanager
@@ -294,6 +287,7 @@ def opened(site: Site) -> Iterator[Database]:
 
     Raises:
         TryAgain: the database is not reachable.
+        SchemaIsNewer: a newer version has changed its schema.
         DiskFull: there is no room for it, now or while it was open.
         NotPermitted: it or the site's folder may not be written.
     """
