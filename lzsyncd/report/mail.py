@@ -30,7 +30,10 @@ from lzsyncd.zone.advisory import Lock
 from lzsyncd.zone.database import Database
 
 AT_ONCE = 3  # mails of a kind in `SPAN`; what comes after them waits and goes together
-SPAN = timedelta(hours=1)
+SPAN = timedelta(days=1)
+PAUSES = tuple(timedelta(hours=hours) for hours in (1, 2, 4))
+"""Before the next one, longer each time: a feed that fails each quarter of an hour is no hundred mails."""
+
 T = TypeVar("T")
 TOO_LARGE = 552  # RFC 5321, 4.2.3: exceeded storage allocation; what servers say of attachments that are too large
 
@@ -104,11 +107,13 @@ class Post:
         """What goes together: each alone, or all as a summary where they are too many; perhaps later."""
         now = self.clock()
         lately = mails.sent_since(self.database, waiting[0], now - SPAN)
-        if len(lately) >= AT_ONCE:
-            until = datetime.fromisoformat(lately[-AT_ONCE]) + SPAN
+        left = AT_ONCE - len(lately)
+        pause = PAUSES[min(-left, len(PAUSES) - 1)] if left <= 0 else timedelta(0)
+        until = datetime.fromisoformat(lately[-1]) + pause if lately else now
+        if until > now:
             for mail in waiting:
                 mails.put_off(self.database, mail, until)
-        elif len(waiting) > AT_ONCE - len(lately):
+        elif len(waiting) > max(left, 1):
             yield waiting
         else:
             yield from ([mail] for mail in waiting)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lzsyncd.errors import SiteIsBusy
+from lzsyncd.ledger.runs import iso
 from lzsyncd.report import mail as mail_module
 from lzsyncd.report import smtp
 from lzsyncd.report.mail import Post
@@ -354,6 +355,31 @@ def test_many_at_once_become_one(office: Office, box: Letterbox) -> None:
     assert office.waiting() == []
 
 
+@ON_SQLITE
+def test_a_feed_that_fails_all_day_is_no_hundred_mails(office: Office, box: Letterbox) -> None:
+    """Each half hour, for two days: a few on the first, fewer on the second, and none is left out."""
+    office.arrive(BROKEN)
+    columns = "run_id, kind, recipients, due_at, created_at"
+    copied = "run_id, kind, recipients, '{now}', '{now}'"
+    sent = []
+    for number in range(96):
+        office.post()
+        office.later(minutes=30)
+        sent.append(len(box.taken))
+        values = copied.format(now=iso(office.now))
+        office.tell(
+            f"INSERT INTO sync_mail (about, {columns}) SELECT 'again {number}', {values} FROM sync_mail LIMIT 1"
+        )
+    assert sent[2] == 3, "the first ones at once"
+    assert sent[47] <= 10
+    assert sent[-1] - sent[47] <= 7
+    told = [int(found[1]) if (found := re.search(r"(\d+) times:", text)) else 1 for text in box.subjects]
+    assert sum(told) + len(office.waiting()) == 97
+    office.later(hours=5)
+    office.post()
+    assert office.waiting() == []
+
+
 def test_after_three_of_a_kind_the_rest_of_an_hour_goes_together(office: Office, box: Letterbox) -> None:
     """Other kinds are not kept waiting by that."""
     for _ in range(5):
@@ -364,7 +390,10 @@ def test_after_three_of_a_kind_the_rest_of_an_hour_goes_together(office: Office,
     office.arrive(DAY_TWO)
     office.post()
     assert "come again" in box.subjects[-1]
-    office.later(minutes=55, seconds=30)
+    office.later(minutes=55)
+    office.post()
+    assert len(box.taken) == 4, "an hour after the last"
+    office.later(minutes=3)
     office.post()
     assert len(box.taken) == 5
     assert box.subjects[-1].startswith("[lzsyncd] acme: 2 times: ")
