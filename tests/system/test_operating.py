@@ -12,6 +12,7 @@ from tests.system.booted import Machine, booted
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+LOCKS = [ROOT / "requirements-build.lock", ROOT / "requirements.lock"]
 # what pip would fetch is on the machine already: it has no network
 OFFLINE = (
     "export PIP_NO_INDEX=1 PIP_FIND_LINKS=/opt/wheels PIP_ROOT_USER_ACTION=ignore PIP_DISABLE_PIP_VERSION_CHECK=1 "
@@ -27,23 +28,12 @@ def blocks(text: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Wheels of everything the program depends on, and of what builds it."""
+    """Everything the program depends on, and what builds it, as the index has it: pip compares the digests."""
     folder = tmp_path_factory.mktemp("wheels")
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--quiet",
-        "--wheel-dir",
-        str(folder),
-        f"{ROOT}[apprise,postgres]",
-        "hatchling",
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
-    assert not done.returncode, done.stderr
-    for wheel in folder.glob("lzsyncd-*.whl"):
-        wheel.unlink()  # the page builds it
+    for lock in LOCKS:
+        download = ("-m", "pip", "download", "--quiet", "--require-hashes", "--dest", folder, "--requirement", lock)
+        done = subprocess.run([sys.executable, *download], capture_output=True, text=True, check=False, timeout=300)
+        assert not done.returncode, done.stderr
     return folder
 
 
