@@ -80,9 +80,9 @@ class Daemon:
         """Look at sites that are new, or have another configuration."""
         for charge in charges:
             self.systemd.wait_on(START)
-            charge.read_ledger()
             if charge.site.name not in self.crew.workers:
-                charge.look()
+                charge.look()  # first: arming leaves its trace in the spool, and the ledger would be read twice
+            charge.read_ledger()
             self.health.excuse(charge)
 
     # -- loop

@@ -219,22 +219,20 @@ class Charge:
 
     def errand(self, log: Log, *, pretty: bool) -> Errand | None:
         """What a child has to do now, None for nothing, or while somebody else works for the site."""
-        now = monotonic()
-        if now < self.not_before or self.trouble or self.seen.worker:
+        if self.trouble or self.seen.worker or monotonic() < self.not_before:
+            return None
+        held = self.verdict.held if self._hold_is_new else None
+        if not (self.verdict.ready or self._due or held or self._goes_on()):
             return None
         orders = tuple(order_of(delivery) for delivery in self.verdict.ready)
-        held = None
-        if self.verdict.held is not None and self._hold_is_new:
-            held = (files_of(self.verdict.held), self.verdict.held.missing)
-        if not (orders or self._due or held or self._goes_on()):
-            return None
-        return Errand(self.site, log, pretty, orders, tuple(self._due), held)
+        return Errand(self.site, log, pretty, orders, tuple(self._due), held and (files_of(held), held.missing))
 
     def _goes_on(self) -> bool:
         """Whether a run or slot was left unfinished, somebody asks for something, or the site is new."""
-        now = datetime.now(UTC)
-        due = any(is_due(status, attempt, ended, now) for _, status, attempt, ended in self.seen.under_way)
-        return due or not self.seen.ready or bool(self.seen.open_slots or self.seen.asked)
+        seen = self.seen
+        if seen.open_slots or seen.asked or not seen.ready:
+            return True
+        return any(is_due(status, attempt, ended, datetime.now(UTC)) for _, status, attempt, ended in seen.under_way)
 
     def began(self) -> None:
         """A child has taken the errand: what it was told of is not told of again."""
