@@ -225,7 +225,8 @@ class Charge:
         if not (self.verdict.ready or self._due or held or self._goes_on()):
             return None
         orders = tuple(order_of(delivery) for delivery in self.verdict.ready)
-        return Errand(self.site, log, pretty, orders, tuple(self._due), (files_of(held), held.missing) if held else None)
+        told = (files_of(held), held.missing) if held else None
+        return Errand(self.site, log, pretty, orders, tuple(self._due), told)
 
     def _goes_on(self) -> bool:
         """Whether a run or slot was left unfinished, somebody asks for something, or the site is new."""
