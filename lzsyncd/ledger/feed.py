@@ -21,6 +21,11 @@ LAST_GOOD = f"""
 """When the last good set came: a row, or none. A plan was made of it, so that one superseded unread does not count."""
 
 
+WITH_A_SET = "(set_hash IS NOT NULL OR status NOT IN ('applied', 'unchanged'))"
+"""SQL of a run: there was a set. At a slot without one the rules alone are asked, every night: where that goes well it
+says nothing of the feed, and must not hide that the last set was rejected."""
+
+
 class Silence(NamedTuple):
     """How long nothing good has come.
 

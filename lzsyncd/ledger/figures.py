@@ -4,16 +4,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from lzsyncd.ledger.feed import WITH_A_SET
+
 OUTCOMES = ("read", "created", "updated", "unchanged", "revived", "removed", "rejected")
 
 Rows = Callable[[str], Sequence[tuple[Any, ...]]]
 
-# at a slot without a set the rules alone are asked, every night: where that goes well it says nothing of the feed,
-# and would hide that the last set was rejected
-_LAST = """
+_LAST = f"""
     SELECT id, status, started_at, finished_at, attempt FROM sync_run
-    WHERE kind = 'sync' AND finished_at IS NOT NULL
-      AND (set_hash IS NOT NULL OR status NOT IN ('applied', 'unchanged')) ORDER BY id DESC LIMIT 1
+    WHERE kind = 'sync' AND finished_at IS NOT NULL AND {WITH_A_SET} ORDER BY id DESC LIMIT 1
 """
 _SUCCESS = """
     SELECT finished_at FROM sync_run

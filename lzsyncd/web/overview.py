@@ -11,7 +11,7 @@ from lzsyncd.cli.state import SiteState, state_of
 from lzsyncd.errors import TryAgain
 from lzsyncd.ledger.status import Status
 from lzsyncd.web.chart import chart
-from lzsyncd.web.questions.runs import RunLine, run_lines
+from lzsyncd.web.questions.runs import RunLine, newest_line, run_lines
 from lzsyncd.web.visit import Visit
 
 CHARTED = 24  # runs
@@ -61,24 +61,24 @@ def known(visit: Visit) -> dict[str, object]:
     state = state_of(visit.house.config(), [visit.site])
     (site,) = state.sites
     lines: list[RunLine] = []
+    newest: RunLine | None = None
     with suppress(TryAgain), visit.ledger() as database:  # a site that is new, or whose trouble is told already
         if not site.trouble:
-            lines = run_lines(database, rows=CHARTED)
+            lines, newest = run_lines(database, rows=CHARTED), newest_line(database)
     return {
         "daemon": state.daemon,
         "state": site,
         "runs": lines[:5],
-        "health": health_of(site, lines, daemon=state.daemon),
+        "health": health_of(site, newest, daemon=state.daemon),
         "chart": chart(lines, visit.site.timezone),
         "busy": site.working or any(line.status in BUSY for line in lines[:1]),
     }
 
 
-def health_of(site: SiteState, lines: list[RunLine], *, daemon: bool) -> Health:
+def health_of(site: SiteState, last: RunLine | None, *, daemon: bool) -> Health:
     """The one thing to know first."""
     if trouble := _trouble(site, daemon=daemon):
         return trouble
-    last = next((line for line in lines if line.kind == "sync"), None)
     if site.held:
         return Health(
             "warn", "hand", "A set waits for a decision", "Look at what it would change, and approve or discard it."

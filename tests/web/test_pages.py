@@ -4,11 +4,15 @@ import csv
 import io
 import re
 import sqlite3
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from starlette.testclient import TestClient
 
+from lzsyncd.service.instance import Instance
 from lzsyncd.zone.database import opened
+from tests.learning.world import ask_rules
+from tests.sync.desk import ON_SQLITE
 
 from .conftest import FORMULA, PASSWORD, Page
 
@@ -219,6 +223,20 @@ def test_an_audience_shows_its_rule_and_members_and_a_person_why_they_are_in_it(
     person = text_of(client, "people/1")
     for sign in ("Safety", "course:S", "org is under OPS", "Joined"):
         assert sign in person
+
+
+@ON_SQLITE
+def test_a_night_in_which_the_rules_alone_were_asked_hides_no_rejected_set(page: Page):
+    (page.folder / "bad").mkdir()
+    (page.folder / "bad/user.csv").write_text("nothing\n1\n", encoding="utf-8")
+    rejected = page.sync("bad")
+    client = page.browser("vera")
+    with Instance(page.folder / "run") as daemon:
+        daemon.publish({"status": "", "sites": {}})
+        assert "The last set was not applied" in text_of(client, "")
+        assert ask_rules(page.site, now=datetime.now(UTC) + timedelta(days=1)).status == "unchanged"
+        assert "The last set was not applied" in text_of(client, "")
+    assert client.get("/sites/acme/errors").url.path == f"/sites/acme/runs/{rejected}/findings"
 
 
 def test_what_nobody_foresaw_is_told_without_a_value_and_with_all_headers(page: Page, monkeypatch: pytest.MonkeyPatch):

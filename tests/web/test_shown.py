@@ -36,23 +36,22 @@ def site(**more) -> SiteState:
 
 
 @pytest.mark.parametrize(
-    ("state", "lines", "daemon", "title"),
+    ("state", "last", "daemon", "title"),
     [
-        (site(trouble=["The disk is full."]), [line()], True, "Something is wrong"),
-        (site(), [line()], False, "The service does not run"),
-        (site(held=[{"run": "r", "why": ""}]), [line("held")], True, "A set waits for a decision"),
-        (site(), [], True, "Nothing has come yet"),
-        (site(), [line(kind="dry-run")], True, "Nothing has come yet"),
-        (site(working=True), [line()], True, "A run is under way"),
-        (site(), [line("checking")], True, "A run is under way"),
-        (site(), [line("rejected")], True, "The last set was not applied"),
-        (site(), [line("failed")], True, "The last set was not applied"),
-        (site(), [line(rejected=2)], True, "In step, but for some records"),
-        (site(), [line()], True, "All is well"),
+        (site(trouble=["The disk is full."]), line(), True, "Something is wrong"),
+        (site(), line(), False, "The service does not run"),
+        (site(held=[{"run": "r", "why": ""}]), line("held"), True, "A set waits for a decision"),
+        (site(), None, True, "Nothing has come yet"),
+        (site(working=True), line(), True, "A run is under way"),
+        (site(), line("checking"), True, "A run is under way"),
+        (site(), line("rejected"), True, "The last set was not applied"),
+        (site(), line("failed"), True, "The last set was not applied"),
+        (site(), line(rejected=2), True, "In step, but for some records"),
+        (site(), line(), True, "All is well"),
     ],
 )
-def test_the_worst_is_told_first(state: SiteState, lines: list[RunLine], daemon: bool, title: str):
-    assert health_of(state, lines, daemon=daemon).title == title
+def test_the_worst_is_told_first(state: SiteState, last: RunLine | None, daemon: bool, title: str):
+    assert health_of(state, last, daemon=daemon).title == title
 
 
 def test_every_state_has_a_sign_and_a_word_of_its_own():

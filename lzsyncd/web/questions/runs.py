@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from lzsyncd.ledger.feed import WITH_A_SET
 from lzsyncd.web.questions.slices import LAST_SIGN, ROWS
 from lzsyncd.zone.database import Database
 
@@ -49,7 +50,13 @@ def run_status(database: Database, run: str) -> str:
 
 def newest_run(database: Database) -> str:
     """The newest run that reads files, "" before the first."""
-    return str(database.value("SELECT max(id) FROM sync_run WHERE kind = 'sync'") or "")
+    return str(database.value(f"SELECT max(id) FROM sync_run WHERE kind = 'sync' AND {WITH_A_SET}") or "")
+
+
+def newest_line(database: Database) -> RunLine | None:
+    """The newest run that reads files."""
+    newest = newest_run(database)
+    return run_lines(database, before=newest + LAST_SIGN, rows=1)[0] if newest else None
 
 
 class Asked(NamedTuple):
