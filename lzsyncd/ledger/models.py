@@ -152,7 +152,7 @@ class Change(Table):
 
 
 class Planned(Table):
-    """What a held set would make of one record."""
+    """What a set that waits would make of one record."""
 
     id = BigAutoField()
     run_id = TextField()

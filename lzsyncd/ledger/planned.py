@@ -1,11 +1,14 @@
-"""What a held set would do, record by record: kept until somebody has decided, to be looked at and compared.
+"""What a set that waits would do, record by record: kept until it is applied or given up, to be looked at and compared.
 
 The history (`sync_change`) has only what was done.
 """
 
 from typing import NamedTuple
 
+from lzsyncd.ledger.status import Status
 from lzsyncd.zone.database import Database
+
+WAITS = (Status.CHECKED, Status.HELD)
 
 COLUMNS = "run_id, element, idnumber, action, before, after, file, line"
 SHOWN = 10  # keys of records that differ
@@ -44,7 +47,7 @@ def differing(database: Database, run_id: str) -> Differing:
 
 
 def put_by(database: Database, run_id: str, *, keep: bool) -> None:
-    """Take a plan that is not carried out, or not now, off the history; keep it where a person decides on it."""
+    """Take a plan that is not carried out, or not now, off the history; keep it where the set waits."""
     forget(database, run_id)
     if keep:
         database.run(
@@ -55,5 +58,11 @@ def put_by(database: Database, run_id: str, *, keep: bool) -> None:
 
 
 def forget(database: Database, run_id: str) -> None:
-    """Somebody has decided."""
+    """The set does not wait any more."""
     database.run("DELETE FROM sync_planned WHERE run_id = ?", (run_id,))
+
+
+def table_of(database: Database, run_id: str) -> str:
+    """Where a run's changes are: in the plan as long as its set waits, in the history once it was applied."""
+    status = database.value("SELECT status FROM sync_run WHERE id = ?", (run_id,))
+    return "sync_planned" if status in WAITS else "sync_change"

@@ -9,6 +9,7 @@ from lzsyncd.errors import Usage
 from lzsyncd.feed.elements import Element
 from lzsyncd.ledger.learning import tallies, total
 from lzsyncd.ledger.pages import limited, pages
+from lzsyncd.ledger.planned import table_of
 from lzsyncd.zone.database import Database
 
 EVERY_RUN = 2**31 - 1
@@ -295,7 +296,7 @@ def changes(
     idnumber: str = "",
     limit: int = 0,
 ) -> Iterator[Change]:
-    """What a run did, record by record; of a held one what it would do.
+    """What a run did, record by record; of a set that waits what it would do.
 
     Args:
         database: the site's.
@@ -314,9 +315,7 @@ def changes(
     if field:  # narrows down; a value may look like a field, so the objects decide
         where += " AND (before LIKE ? OR after LIKE ?)"
         parameters += [f'%"{field}":%'] * 2
-    is_held = database.value("SELECT 1 FROM sync_run WHERE id = ? AND status = 'held'", (run_id,))
-    table = "sync_planned" if is_held else "sync_change"
-    found = (_only(change, field) for change in _changes(database, where, parameters, table))
+    found = (_only(change, field) for change in _changes(database, where, parameters, table_of(database, run_id)))
     return limited((change for change in found if change.before or change.after or not field), limit)
 
 

@@ -33,7 +33,7 @@ def after_commit(database: Database, site: Site, run_id: str) -> None:
     """
     spool = site.folder / "spool" / run_id
     told = summary(database, run_id)
-    if told.status not in (*SILENT, "held"):
+    if told.status not in (*SILENT, *WAITING):
         planned.forget(database, run_id)
     order = order_in(spool)
     if order is not None and told.status in SILENT:

@@ -180,7 +180,8 @@ class Run:
             images.write()
         shown = None
         if status not in (Status.APPLIED, Status.UNCHANGED):
-            shown = self._put_by(picture, plan, keep=status is Status.HELD)
+            waits = status is Status.HELD or (status is Status.CHECKED and not self.options.dry_run)
+            shown = self._put_by(picture, plan, keep=waits)
         guarding.write(self.run_id)
         return replace(self._record(status, picture, plan, taken, hold), preview=shown)
 

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from lzsyncd.errors import Usage
 from lzsyncd.ledger import requests
+from lzsyncd.ledger.planned import WAITS
 from lzsyncd.ledger.queries import RunSummary, breaches, summary
 from lzsyncd.ledger.requests import Kind
 from lzsyncd.ledger.runs import iso
@@ -16,6 +17,7 @@ from lzsyncd.ledger.waiting import pending
 from lzsyncd.service.instance import ring
 from lzsyncd.sync.run import Options
 from lzsyncd.sync.undo import INVERSE, possible
+from lzsyncd.web.questions.findings import ChangeFilter, change_lines
 from lzsyncd.web.questions.runs import asked_for
 from lzsyncd.web.store import Role, kept
 from lzsyncd.web.visit import Visit
@@ -27,6 +29,7 @@ FITS = {  # what may be asked for of a run, by where it stands
     Kind.SYNC: (Status.CHECKED,),
     Kind.UNDO: (Status.APPLIED,),
 }
+GLIMPSE = 5  # changes that a waiting set's own page shows
 SHOWN = 100  # of what stands in the way of an undo
 
 
@@ -41,12 +44,14 @@ def holds(visit: Visit) -> Response:
 def decisions_on(visit: Visit, database: Database, run: RunSummary) -> dict[str, Any]:
     """What a run's page shows of what can be, and was, decided on it."""
     asked = asked_for(database, run.run)
+    waits = run.kind == "sync" and run.status in WAITS
     return {
         "breaches": breaches(database, run.run),
         "asked": asked,
         "open_request": any(not one.done_at for one in asked),
         "next_slot": visit.site.timetable.next(visit.now).due_at.isoformat(),
-        "waits": run.kind == "sync" and run.status in (Status.CHECKED, Status.HELD),
+        "waits": waits,
+        "plan": change_lines(database, run.run, ChangeFilter(), rows=GLIMPSE) if waits else None,
     }
 
 

@@ -13,6 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from lzsyncd.errors import Usage
 from lzsyncd.feed.elements import Element
 from lzsyncd.feed.formulas import disarm
+from lzsyncd.ledger.planned import WAITS
 from lzsyncd.ledger.queries import Change, RunSummary, code_counts, summary
 from lzsyncd.ledger.status import Status
 from lzsyncd.web.decisions import decisions_on
@@ -147,6 +148,7 @@ def changes(visit: Visit) -> Response:
         here="runs",
         run=run,
         found=found,
+        waits=run.kind == "sync" and run.status in WAITS,
         wanted=asdict(wanted),
         elements=[element.value for element in Element],
         actions=ACTIONS,

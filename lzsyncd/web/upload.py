@@ -138,7 +138,7 @@ def deliver(visit: Visit) -> Response:
     parts = {name: folder / _part(batch, name) for name in names_of(visit.site)}
     there = {name: path for name, path in parts.items() if path.is_file()}
     if not there:
-        raise HTTPException(HTTPStatus.BAD_REQUEST, "No file has come with this upload.")
+        raise HTTPException(HTTPStatus.CONFLICT, "No file has come with this upload.")
     after = _newest(visit)
     with writing(folder):
         for name, path in there.items():

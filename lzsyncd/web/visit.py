@@ -20,6 +20,7 @@ from lzsyncd.zone.database import Database
 
 FORM_LIMIT = 64 * 1024  # bytes
 FIELDS = 50
+ASKED_AT_MOST = 300  # characters of a parameter; keys of people have up to 255
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Visit:
 
     def asked(self, name: str) -> str:
         """A parameter of the address, "" where it is not there."""
-        return self.request.query_params.get(name, "").strip()[:200]
+        return _text(self.request.query_params.get(name, "")).strip()[:ASKED_AT_MOST]
 
     def number(self, name: str) -> int:
         """A parameter that is a number; 0 where it is none."""
@@ -63,7 +64,7 @@ class Visit:
 
     def place(self, name: str) -> str:
         """A part of the path."""
-        return str(self.request.path_params[name])
+        return _text(str(self.request.path_params[name]))
 
     def path(self, *parts: object) -> str:
         """The path of a page of this site."""
@@ -81,6 +82,11 @@ class Visit:
         """On to another page of this site; `said` names what it says on top."""
         query = f"?said={quote(said)}" if said else ""
         return RedirectResponse(self.path(*parts) + query, HTTPStatus.SEE_OTHER)
+
+
+def _text(found: str) -> str:
+    """What a database can be asked for: PostgreSQL takes no NUL."""
+    return found.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def html(template: str, http_status: HTTPStatus = HTTPStatus.OK, /, **values: Any) -> Response:

@@ -10,7 +10,7 @@ import pytest
 
 from lzsyncd.feed.elements import Element
 from lzsyncd.intake.claim import Judged, Order, claim
-from lzsyncd.ledger import waiting
+from lzsyncd.ledger import queries, waiting
 from lzsyncd.sync import arrivals
 from lzsyncd.zone.database import Database
 from tests.laws.company import BROKEN, DAY_ONE, DAY_TWO, PEOPLE, UNITS
@@ -46,6 +46,27 @@ def test_a_set_is_checked_on_arrival_and_changes_nothing(desk: Desk) -> None:
     assert desk.spool() == [run]
     desk.work()
     assert desk.status(run) == "checked"
+
+
+def test_the_plan_of_a_set_that_waits_is_kept_until_it_is_applied_as_shown(desk: Desk) -> None:
+    columns = "element, idnumber, action, before, after, file, line"
+    desk.arrive(DAY_ONE)
+    desk.slot()
+    run = desk.arrive(DAY_TWO)
+    planned = ask(desk.site, f"SELECT {columns} FROM sync_planned WHERE run_id = ? ORDER BY id", run)
+    assert planned
+    with closing(Database(desk.site)) as database:
+        shown = [change.idnumber for change in queries.changes(database, run)]
+    assert shown == [row["idnumber"] for row in planned]
+    desk.slot()
+    assert ask(desk.site, f"SELECT {columns} FROM sync_change WHERE run_id = ? ORDER BY id", run) == planned
+    assert ask(desk.site, "SELECT 1 AS n FROM sync_planned") == []
+
+
+def test_the_plan_of_a_superseded_set_goes_with_it(desk: Desk) -> None:
+    old, new = desk.arrive(DAY_ONE), desk.arrive(DAY_TWO)
+    assert desk.status(old) == "superseded"
+    assert ask(desk.site, "SELECT DISTINCT run_id FROM sync_planned") == [{"run_id": new}]
 
 
 def test_at_the_slot_it_is_applied_and_kept(desk: Desk) -> None:

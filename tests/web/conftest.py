@@ -107,23 +107,26 @@ def write_export(folder: Path) -> None:
 @pytest.fixture
 def page(database: Callable[[Path], str], tmp_path: Path) -> Page:
     """The site `acme` after two runs, and the site `globex`, of which nobody at acme may learn."""
-    url = database(tmp_path / "data/acme")
-    (tmp_path / "lzsyncd.toml").write_text(
-        f'[daemon]\ndata_dir = "{tmp_path}/data"\nruntime_dir = "{tmp_path}/run"\n'
+    return make_page(tmp_path, database(tmp_path / "data/acme"))
+
+
+def make_page(folder: Path, url: str) -> Page:
+    (folder / "lzsyncd.toml").write_text(
+        f'[daemon]\ndata_dir = "{folder}/data"\nruntime_dir = "{folder}/run"\n'
         f'[sites.acme]\ndatabase = "{url}"\ntimezone = "Europe/London"\n'
         '[sites.acme.user.customfields.site]\ntype = "text"\n[sites.globex]\n',
         encoding="utf-8",
     )
-    config = load(tmp_path / "lzsyncd.toml")
-    found = Page(tmp_path, config.sites["acme"])
+    config = load(folder / "lzsyncd.toml")
+    found = Page(folder, config.sites["acme"])
     for site in config.sites.values():
         site.inbox.mkdir(parents=True)
     for name, accounts in {"acme": {"ada": Role.ADMIN, "vera": Role.VIEWER}, "globex": {"gus": Role.ADMIN}}.items():
         with kept(config.sites[name]) as store:
             for account, role in accounts.items():
                 store.add_account(account, role, hash_of(PASSWORD), NOW)
-    write_sample(tmp_path / "first", Site.standard("acme"))
-    write_export(tmp_path / "export")
+    write_sample(folder / "first", Site.standard("acme"))
+    write_export(folder / "export")
     found.sync("first")
     found.sync("export")
     return found

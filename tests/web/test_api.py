@@ -34,6 +34,8 @@ def test_programs_read_what_people_read(page: Page):
     errors = client.get(f"/api/runs/{run}/errors?code=user.email.invalid").json()
     assert [error["idnumber"] for error in errors["errors"]] == ["E1001"]
     assert errors["after"] == 0
+    changes = client.get(f"/api/runs/{run}/changes?element=user&action=updated").json()
+    assert {change["action"] for change in changes["changes"]} == {"updated"}
     with kept(page.site) as store:
         (token,) = store.tokens()
     assert token.used_at
@@ -45,7 +47,7 @@ def test_programs_read_what_people_read(page: Page):
 def test_nobody_without_a_token_learns_anything(page: Page, header: str):
     client = TestClient(page.app, headers={"authorization": header.encode("latin-1")} if header else {})
     for operation in OPERATIONS:
-        answer = client.request(operation.method, operation.path)
+        answer = client.request(operation.described.method, operation.described.path)
         assert (answer.status_code, "error" in answer.json()) == (401, True)
     assert client.put("/api/uploads/0/user.csv").status_code == 401
 
@@ -85,13 +87,21 @@ def test_programs_deliver_and_decide(page: Page):
 def test_the_document_describes_every_address_and_nothing_else(page: Page):
     told = TestClient(page.app).get("/api/openapi.json").json()
     assert told == document()
-    assert set(told["paths"]) == {operation.path for operation in OPERATIONS} | {PUT}
+    assert set(told["paths"]) == {operation.described.path for operation in OPERATIONS} | {PUT}
     served = {route.path for route in page.app.routes if getattr(route, "path", "").startswith("/api/")}
     assert served - {"/api/openapi.json"} == set(told["paths"])
     for path, methods in told["paths"].items():
         for method in methods.values():
             named = {parameter["name"] for parameter in method["parameters"] if parameter["in"] == "path"}
             assert all(f"{{{name}}}" in path for name in named)
+
+
+@pytest.mark.parametrize(
+    "query", ["?stauts=held", "?status=hold", "?status=held&status=held", "?before=%00", "?after=1"]
+)
+def test_a_filter_with_a_mistake_is_told_and_not_left_out(page: Page, query: str):
+    answer = client_of(page).get(f"/api/runs{query}")
+    assert (answer.status_code, "error" in answer.json()) == (400, True)
 
 
 @pytest.mark.parametrize(
@@ -110,5 +120,7 @@ def test_odd_parameters_break_nothing(page: Page, query: str):
     client, run = client_of(page), run_of(page)
     for operation in OPERATIONS:
         for path in (run, "none", "%00", "a" * 3000):
-            answer = client.request(operation.method, operation.path.format(run=path, batch=path) + query)
-            assert answer.status_code in (200, 202, 400, 404, 409), (operation.path, answer.text)
+            answer = client.request(
+                operation.described.method, operation.described.path.format(run=path, batch=path) + query
+            )
+            assert answer.status_code in (200, 202, 400, 404, 409), (operation.described.path, answer.text)

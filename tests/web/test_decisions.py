@@ -2,9 +2,10 @@
 
 import pytest
 
-from lzsyncd.ledger import runs
+from lzsyncd.ledger import planned, runs
 from lzsyncd.ledger.requests import unfinished
 from lzsyncd.ledger.status import Status
+from lzsyncd.web.decisions import GLIMPSE
 from lzsyncd.web.store import kept
 from lzsyncd.zone.database import opened
 
@@ -77,6 +78,22 @@ def test_a_hold_is_told_in_words_with_the_largest_groups(page: Page):
         assert "user.csv: 10 of 30 would go (33.3%). The limit is 10%." in text
         assert "Operations 9 of 20" in text
     assert "A set waits for a decision" not in client.get("/sites/acme/").text  # no daemon: that comes first
+
+
+def test_a_set_that_waits_shows_its_plan_before_anybody_applies_it(page: Page):
+    run = put(page, Status.CHECKED)
+    client = page.browser("ada")
+    assert "Nothing would change" in client.get(f"/sites/acme/runs/{run}").text
+    with opened(page.site) as database:
+        planned.put_by(database, run, keep=True)
+        number = int(database.value("SELECT count(*) FROM sync_planned"))
+        database.run("UPDATE sync_planned SET before = ?, after = ?", ('{"city": "Hull"}', '{"city": "Deal"}'))
+    text = client.get(f"/sites/acme/runs/{run}").text
+    assert "The plan as of <time" in text
+    assert (text.count("<ins>Deal</ins>"), number > 0) == (min(number, GLIMPSE), True)
+    plan = client.get(f"/sites/acme/runs/{run}/changes").text
+    assert "<h1>Plan</h1>" in plan
+    assert plan.count("<del>Hull</del>") == number
 
 
 def test_an_undo_is_shown_before_it_is_asked_for(page: Page):

@@ -56,6 +56,18 @@ def test_a_tour_of_the_pages_tells_what_the_tables_say(page: Page):
     assert "signed in" in text_of(page.browser("ada"), "settings")
 
 
+def test_signs_that_no_database_takes_find_nothing_and_break_nothing(page: Page):
+    client, run = page.browser("vera"), run_of(page)
+    for path in (
+        "people?text=%00",
+        "people/%00",
+        f"runs/{run}/findings?text=%00",
+        f"runs/{run}/changes?key=%00",
+        "runs/%00",
+    ):
+        assert client.get(f"/sites/acme/{path}").status_code in (200, 404), path
+
+
 def test_a_run_of_which_the_books_are_left_says_so(page: Page):
     client, run = page.browser("vera"), run_of(page)
     assert "not kept any more" not in text_of(client, f"runs/{run}")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from lzsyncd.ledger.planned import table_of
 from lzsyncd.ledger.queries import Change
 from lzsyncd.web.questions.slices import COUNTED, ROWS, Listing, Slice, Test, joined, look
 from lzsyncd.zone.database import Database
@@ -114,13 +115,11 @@ class ChangeFilter:
 def change_lines(
     database: Database, run: str, wanted: ChangeFilter, *, after: int = 0, rows: int = ROWS
 ) -> Slice[Change]:
-    """What a run did, record by record; of a held set what it would do."""
+    """What a run did, record by record; of a set that waits what it would do."""
     pairs = (("element", wanted.element), ("action", wanted.action), ("idnumber", wanted.key))
     tests: list[Test] = [(f"{name} = ?", (value,)) for name, value in pairs if value]
     columns = ", ".join(Change._fields)
-    planned = database.value("SELECT 1 FROM sync_planned WHERE run_id = ? LIMIT 1", (run,))
-    table = "sync_planned" if planned else "sync_change"
-    listing = Listing(columns, f"FROM {table} WHERE run_id = ?", [run], "id", *joined(tests))
+    listing = Listing(columns, f"FROM {table_of(database, run)} WHERE run_id = ?", [run], "id", *joined(tests))
     found = look(database, listing, after, rows)
     changes = [Change(*row)._replace(before=json.loads(row[5]), after=json.loads(row[6])) for row in found.rows]
     return Slice(changes, found.after, found.whole)
