@@ -52,6 +52,8 @@ def _site(site: Site) -> Iterator[str]:
         f"sites.{site.name}",
         database=site.database,
         password=site.password,
+        page_role=site.page_role or None,
+        page_password=site.page_password,
         inbox=site.inbox,
         outbox=site.outbox,
         timezone=site.timezone,

@@ -224,6 +224,8 @@ class Site:
         outbox: where reports are left.
         database: `sqlite`, or a `postgresql://` URL without a password.
         password: of the PostgreSQL role.
+        page_role: the PostgreSQL role of the admin page, "" where it has none of its own.
+        page_password: of that role.
         timezone: decides what "today" is and how local times are read.
         max_file_size: in bytes; larger files are refused unread.
         schedule: of the elements that have none of their own.
@@ -249,6 +251,8 @@ class Site:
     outbox: Path
     database: str = "sqlite"
     password: Secret | None = None
+    page_role: str = ""
+    page_password: Secret | None = None
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     max_file_size: int = DEFAULT_MAX_FILE_SIZE
     schedule: Schedule = DEFAULT_SCHEDULE

@@ -1,10 +1,12 @@
-"""`[web]`: where the admin page listens."""
+"""`[web]`: where the admin page listens; and the sites as it opens them."""
 
 import re
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
+from urllib.parse import quote, urlsplit
 
-from lzsyncd.config.models import Web
+from lzsyncd.config.models import Config, Site, Web
 from lzsyncd.config.table import Table
 from lzsyncd.config.values import BadValueError, absolute_path, line_of_text
 
@@ -45,3 +47,20 @@ def local(listen: str) -> bool:
         return listen.startswith("unix:") or host == "localhost" or ip_address(host).is_loopback
     except ValueError:  # a name may mean any address
         return False
+
+
+def for_page(config: Config) -> Config:
+    """The configuration as the admin page uses it: it opens a site's database with a role of its own, where it has one.
+
+    That role can be one that may only read, and write down what somebody asks for.
+    """
+    return replace(config, sites={name: _of_page(site) for name, site in config.sites.items()})
+
+
+def _of_page(site: Site) -> Site:
+    parts = urlsplit(site.database)
+    if not site.page_role or not parts.netloc:  # SQLite knows no roles
+        return site
+    place = f"{quote(site.page_role, safe='')}@{parts.netloc.rpartition('@')[2]}"
+    address = parts._replace(netloc=place).geturl()
+    return replace(site, database=address, password=site.page_password)

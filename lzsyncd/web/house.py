@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lzsyncd.config import Config, ConfigError, Site, load
+from lzsyncd.config.page import for_page
 from lzsyncd.errors import TryAgain
 from lzsyncd.ledger.figures import Figures
 from lzsyncd.logs import logger
@@ -44,6 +45,10 @@ class House:
     _stamp: tuple[int, ...] = ()
     _ready: set[str] = field(default_factory=set)
 
+    def __post_init__(self) -> None:
+        """See `for_page`."""
+        self.current = for_page(self.current)
+
     def config(self) -> Config:
         """The configuration. A file that has changed is read again; one with mistakes in it changes nothing."""
         try:
@@ -54,7 +59,7 @@ class House:
         if stamp != self._stamp:
             self._stamp = stamp
             try:
-                self.current = load(self.path)
+                self.current = for_page(load(self.path))
             except ConfigError:
                 logger().error("The page goes on with the configuration it had.", **{"event.action": "config_rejected"})
         return self.current
@@ -86,6 +91,7 @@ class House:
         if site.database == "sqlite" and not (site.folder / "zone.db").exists():
             raise TryAgain(NOT_READY)
         with closing(Database(site)) as database:
+            database.dialect.staging_is_private = True  # a role that only reads may make no other tables
             if site.name not in self._ready:
                 if database.pending():
                     raise TryAgain(NOT_READY)

@@ -27,7 +27,7 @@ class Dialect(Protocol):
 
     name: str
     staging_is_private: bool
-    """Staging tables are seen by their connection alone, and gone with it."""
+    """Staging tables are seen by their connection alone, and gone with it. Who may make no others can ask for that."""
     line: str
     """How a large staging table declares its line. SQLite's row id costs nothing, an index on PostgreSQL comes last."""
     compares_by_the_way: bool
@@ -222,11 +222,15 @@ class PostgreSQL:
     def temporary(self, name: str, columns: str) -> str:
         """UNLOGGED, not TEMP: only then may a query run in parallel; rolled back with the run's transaction."""
         collated = columns.replace("TEXT", 'TEXT COLLATE "C"')
-        return f"CREATE UNLOGGED TABLE {name} ({collated})"
+        return f"CREATE {self._kind} TABLE {name} ({collated})"
 
     def select_into(self, name: str, query: str) -> str:
         """The one way in which a query that writes may read in parallel."""
-        return f"CREATE UNLOGGED TABLE {name} AS {query}"
+        return f"CREATE {self._kind} TABLE {name} AS {query}"
+
+    @property
+    def _kind(self) -> str:
+        return "TEMP" if self.staging_is_private else "UNLOGGED"
 
     def load(self, connection: Any, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
