@@ -64,12 +64,14 @@ class Chats:
 
     Raises:
         SecretError: the secret is not where the configuration says it is.
-        NotTrusted: apprise is not installed, or does not understand an address.
+        NotTrusted: there is no address, apprise is not installed, or does not understand one.
     """
 
     def __init__(self, secret: Secret) -> None:
         lines = [line.strip() for line in secret.reveal().splitlines()]
         addresses = [line for line in lines if line and not line.startswith("#")]
+        if not addresses:
+            raise NotTrusted("The list of chats has no address.")
         with _unheard():
             self._chats = {f"chat {number}": _opened(number, one) for number, one in enumerate(addresses, 1)}
 

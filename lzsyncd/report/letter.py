@@ -149,7 +149,7 @@ def _most(found: list[CauseCount]) -> str:
 def _late(site: Site, mail: Waiting) -> Letter:
     since = local(site, mail.about.partition(":")[2])
     every = duration_text(site.feed_expected_every or 0)
-    text = "Sets that were rejected or are held count as not come. A mail says so when a good one has come again."
+    text = "Sets that were rejected or are held count as not come. You are told when a good one has come."
     return Letter(
         subject="no good set has come",
         headline=f"No good set has come since {since}.",

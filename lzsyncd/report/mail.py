@@ -95,8 +95,8 @@ class Post:
             else:
                 self._give_up(mail, "The configuration names nobody any more who is told in this way.")
         try:
-            # chats first: each answers within seconds, or not at all
-            for waiting in sorted(alike.values(), key=lambda these: these[0].channel):
+            # chats first: each answers within seconds, or not at all; but none whose sender was ended before others
+            for waiting in sorted(alike.values(), key=lambda these: (these[0].attempts, these[0].channel)):
                 for parcel in self._parcels(waiting):
                     self._send(parcel)
         finally:
@@ -207,7 +207,7 @@ class Post:
         if again and not mails.is_old(mail, self.clock()):
             mails.still_to(self.database, mail, again, error)
             self._say("warning", "A mail was not taken yet; it is tried again.", mail, "mail_deferred", refused)
-        elif len(refused) == len(mail.to):
+        elif refused and len(refused) == len(mail.to):
             mails.give_up(self.database, mail, self.clock(), error)
             self._say("error", "A mail was refused; nobody will get it.", mail, "mail_refused", refused)
         else:

@@ -208,6 +208,22 @@ def test_no_message_waits_for_a_mail_server_that_never_comes_to_an_end(
     assert len(hook.taken) == 1
 
 
+@ON_SQLITE
+def test_no_mail_waits_for_a_chat_that_never_comes_to_an_end(
+    talking: Office, box: Letterbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ended(*_: object) -> None:
+        raise Killed
+
+    monkeypatch.setattr("lzsyncd.report.mail.Chats.send", ended)
+    talking.arrive(DAY_TWO)
+    for _ in range(2):
+        with pytest.raises(Killed):
+            talking.post()
+        talking.later(minutes=2)
+    assert len(box.taken) == 1
+
+
 @pytest.mark.parametrize("code", [400, 413, 422])
 @ON_SQLITE
 def test_a_message_that_is_refused_for_good_is_not_tried_again(talking: Office, hook: Webhook, code: int) -> None:
@@ -253,6 +269,7 @@ def test_after_five_days_a_message_is_given_up(talking: Office, hook: Webhook) -
     ("content", "complaint"),
     [
         (None, "can't be read"),
+        ("# none yet", "The list of chats has no address."),
         ("", "is missing or empty"),
         (f"nonsense://{TOKEN}", "The address of chat 1 is none that"),
     ],
@@ -321,6 +338,7 @@ def test_a_chat_that_is_taken_out_of_the_secret_is_not_waited_for(
     talking.later(minutes=2)
     talking.post()
     assert (len(hook.taken), talking.waiting()) == (1, [])
+    assert not by_chat(talking)[0]["given_up_at"], "those that are left have it"
 
 
 # -- nobody sees an address
