@@ -77,7 +77,8 @@ class LineReader:
     def __init__(self, stream: BinaryIO, size: int, limits: Limits) -> None:
         self._stream = stream
         self._left = size
-        self._limits = limits._replace(chunk=min(limits.chunk, limits.record))
+        # what follows a long line and one more chunk must not hold another one
+        self._limits = limits._replace(chunk=min(limits.chunk, limits.record // 2))
         self._rest = b""
 
     def __iter__(self) -> Iterator[Block | Iterator[bytes]]:

@@ -117,6 +117,7 @@ nasty = st.lists(st.sampled_from(PIECES + ODD_PIECES), max_size=40).map(b"".join
 @given(body=nasty, chunk=st.integers(1, 60))
 @example(body=b'a,"b\r\n' + b"c,d\r\n" * 8, chunk=6)
 @example(body=b'a,"' + b"x" * 200 + b'",b\nc,d\n', chunk=7)
+@example(body=b"y" * 63 + b'\n"\n' + b"x" * 75 + b'\n"\n', chunk=1)
 def test_the_size_of_a_chunk_changes_nothing(body, chunk):
     data = b"a,b\n" + body
     for limits in (TINY, TINY._replace(record=400), LIMITS):

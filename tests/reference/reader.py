@@ -19,7 +19,7 @@ from .values import TRUE, BadCellError, boolean, read_value
 DELIMITERS = ",;:\t|"
 FORMULA = tuple("=+-@\t\r")
 NOT_UTF8 = re.compile(r"[\ud800-\udfff]")  # what decoding with "surrogateescape" makes of bytes that are not UTF-8
-CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # tab and line breaks are text
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # tab and line breaks are text; so is U+0085, see README
 
 
 @dataclass(eq=False)
