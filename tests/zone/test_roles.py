@@ -229,13 +229,15 @@ def test_where_two_sites_share_a_database_in_schemas_of_their_own_so_are_their_l
 
 
 def test_the_page_does_all_it_can_do_with_a_role_that_reads_and_asks(server: Server, tmp_path: Path):
-    """Every page, the preview of an undo, and asking for it; as the role that the configuration names."""
+    """Every page, the preview of an undo, asking for it, and the numbers; as the role that the configuration names."""
     globex = server.sites["globex"]
     (tmp_path / "lzsyncd.toml").write_text(
         f'[daemon]\ndata_dir = "{tmp_path}"\nruntime_dir = "{tmp_path}"\n'
         f'[sites.globex]\ndatabase = "{globex.database}"\npage_role = "lzsyncd_globex_page"\n'
-        '[sites.plain]\npage_role = "nobody"\n'
+        f'[sites.plain]\npage_role = "nobody"\n[metrics]\ntoken = {{file = "{tmp_path}/token"}}\n'
     )
+    (tmp_path / "token").touch(0o600)
+    (tmp_path / "token").write_text("0123456789abcdef")
     site = load(tmp_path / "lzsyncd.toml").sites["globex"]
     with kept(site) as store:
         store.add_account("ada", Role.ADMIN, hash_of(PASSWORD), NOW)
@@ -248,6 +250,8 @@ def test_the_page_does_all_it_can_do_with_a_role_that_reads_and_asks(server: Ser
     places = {"run": run, "person": "1", "element": "org", "unit": "1", "audience": "1"}
     answers = {path: browser.get(f"/sites/globex{path.format(**places)}") for path in PAGES}
     assert {path: answer.status_code for path, answer in answers.items() if answer.status_code != 200} == {}
+    numbers = browser.get("/metrics", headers={"authorization": "Bearer 0123456789abcdef"}).text
+    assert 'lzsyncd_last_success_timestamp_seconds{site="globex"}' in numbers
     asked = browser.post(f"/sites/globex/runs/{run}/undo", data={"csrf": csrf_of(answers["/runs/{run}/undo"].text)})
     assert asked.status_code == 200
     with connected(globex) as database:
