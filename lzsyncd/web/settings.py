@@ -19,11 +19,24 @@ def settings(visit: Visit) -> Response:
     """What takes effect for this site, read-only; a secret is shown as the place where it is kept."""
     whole = effective(replace(Config(), sites={visit.site.name: visit.site}))
     own = whole[whole.index(f"[sites.{visit.site.name}]") :]
-    tables = [(lines[0].strip("[]"), lines[1:]) for lines in (part.splitlines() for part in own.strip().split("\n\n"))]
+    parts = (part.splitlines() for part in own.strip().split("\n\n"))
+    tables = [(lines[0].strip("[]"), _keys(lines[1:])) for lines in parts]
     with kept(visit.site) as store:
         deeds = store.deeds(visit.number("before") or 2**62, DEEDS + 1) if visit.is_admin else []
     more = deeds[DEEDS - 1].id if len(deeds) > DEEDS else 0
     return visit.page("settings.html", here="settings", tables=tables, deeds=deeds[:DEEDS], more=more)
+
+
+def _keys(lines: list[str]) -> list[tuple[str, str]]:
+    """Keys with their values; a rule's value goes over several lines."""
+    found: list[tuple[str, str]] = []
+    for line in lines:
+        key, equals, value = line.partition(" = ")
+        if equals and key.strip() == key and not line.startswith("]"):
+            found.append((key, value))
+        else:
+            found[-1] = (found[-1][0], f"{found[-1][1]}\n{line}")
+    return found
 
 
 def account(visit: Visit, problem: str = "") -> Response:

@@ -2,8 +2,6 @@
 
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
 import pytest
 
@@ -17,15 +15,6 @@ import subprocess, sys
 block = b'x' * (60 << 20)
 subprocess.run([sys.executable, "-c", {CHILD!r}], check=True)
 """
-
-
-@pytest.fixture
-def open_folder():
-    """A folder that PostgreSQL's account may enter; pytest's own are private."""
-    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        yield folder
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])

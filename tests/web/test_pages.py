@@ -238,6 +238,16 @@ def test_an_audience_shows_its_rule_and_members_and_a_person_why_they_are_in_it(
 
 
 @ON_SQLITE
+def test_the_settings_show_rules_of_several_lines_as_they_are_written(page: Page):
+    path = page.folder / "lzsyncd.toml"
+    rules = '[{field = "org", under = "OPS"}, {field = "pos", is = "A = B"}]'
+    path.write_text(f'{path.read_text()}[[sites.acme.audiences]]\nname = "Ops"\nrules = {rules}\n')
+    text = text_of(page.browser("vera"), "settings")
+    assert "<code>sites.acme.audiences</code>" in text
+    assert re.search(r"<dt><code>rules</code></dt><dd><code>\[ ?\{.*under.*OPS.*A = B.*\]</code></dd>", text)
+
+
+@ON_SQLITE
 def test_a_night_in_which_the_rules_alone_were_asked_hides_no_rejected_set(page: Page):
     (page.folder / "bad").mkdir()
     (page.folder / "bad/user.csv").write_text("nothing\n1\n", encoding="utf-8")
