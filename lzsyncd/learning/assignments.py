@@ -45,8 +45,7 @@ def plan_assignments(
         members: how many of those who are judged will be in each.
         everybody: whether everybody is judged.
     """
-    for name in ("assigning", "unlearned"):
-        picture.table(name, f"{'audience_id BIGINT, ' if name == 'assigning' else ''}user_id BIGINT, item TEXT")
+    picture.table("unlearned", "user_id BIGINT, item TEXT")
     picture.table("unassigning", "id BIGINT PRIMARY KEY, audience_id BIGINT, user_id BIGINT, item TEXT")
     _fill_items(picture, teaching)
     there = picture.database.value("SELECT 1 FROM lz_assignment WHERE removed_at IS NULL LIMIT 1")
@@ -81,9 +80,10 @@ def _assign(picture: Picture, *, is_first: bool) -> dict[int, int]:
         "NOT EXISTS (SELECT 1 FROM lz_assignment a WHERE a.audience_id = n.audience_id AND a.item = i.item "
         "AND a.user_id = n.user_id AND a.removed_at IS NULL)"
     )
-    picture.database.run(
-        "INSERT INTO assigning SELECT n.audience_id, n.user_id, i.item FROM item i JOIN next_member n "
-        f"ON n.audience_id = i.audience_id WHERE {'TRUE' if is_first else lacking}"
+    picture.database.table_of(
+        "assigning",
+        "SELECT n.audience_id, n.user_id, i.item FROM item i JOIN next_member n "
+        f"ON n.audience_id = i.audience_id WHERE {'TRUE' if is_first else lacking}",
     )
     return _counted(picture, "assigning")
 
@@ -141,20 +141,21 @@ def write_assignments(picture: Picture, number: int, images: Images) -> None:
         images: keeps the rows that change as they were.
     """
     database, now = picture.database, picture.now
-    due = "(SELECT i.due_at FROM item i WHERE i.audience_id = n.audience_id AND i.item = n.item)"
     row = "a.user_id = n.user_id AND a.item = n.item AND a.audience_id = n.audience_id"
+    assigning = "assigning n JOIN item i ON i.audience_id = n.audience_id AND i.item = n.item"
+    new = ""
     if database.value("SELECT 1 FROM lz_assignment LIMIT 1"):
-        back = f"SELECT a.id FROM assigning n JOIN lz_assignment a ON {row}"
-        images.keep(ROWS["lz_assignment"], f"t.id IN ({back} UNION ALL SELECT id FROM unassigning)")
+        back = f"{assigning} JOIN lz_assignment a ON {row}"
+        images.keep(ROWS["lz_assignment"], f"t.id IN (SELECT a.id FROM {back} UNION ALL SELECT id FROM unassigning)")
         database.run(
             f"UPDATE lz_assignment SET removed_at = NULL, assigned_at = '{now}', due_at = q.due_at FROM ("
-            f"SELECT a.id, {due} AS due_at FROM assigning n JOIN lz_assignment a ON {row}) q "
-            "WHERE lz_assignment.id = q.id"
+            f"SELECT a.id, i.due_at FROM {back}) q WHERE lz_assignment.id = q.id"
         )
+        new = f"WHERE NOT EXISTS (SELECT 1 FROM lz_assignment a WHERE {row})"
     database.run(f"UPDATE lz_assignment SET removed_at = '{now}' WHERE id IN (SELECT id FROM unassigning)")
     with database.indexes_last("lz_assignment", number):
         database.run(
             "INSERT INTO lz_assignment (user_id, item, audience_id, assigned_at, due_at) "
-            f"SELECT n.user_id, n.item, n.audience_id, '{now}', {due} FROM assigning n "
-            f"WHERE NOT EXISTS (SELECT 1 FROM lz_assignment a WHERE {row}) ORDER BY n.audience_id, n.item, n.user_id"
+            f"SELECT n.user_id, n.item, n.audience_id, '{now}', i.due_at FROM {assigning} {new} "
+            "ORDER BY n.audience_id, n.item, n.user_id"
         )

@@ -44,10 +44,17 @@ def holds(rule: Condition | Group, meaning: Meaning) -> str:
 
 
 def explained(rule: Group, meaning: Meaning, *, kept: bool) -> str:
-    """SQL: the conditions that hold (or that do not), each with the value behind it, as one text."""
+    """SQL: the conditions that hold (or that do not), each with the value behind it, as one text.
+
+    Of who matches a rule all of whose conditions have to hold nothing is asked again.
+    """
     parts = []
+    certain = rule.rules if kept and rule.match == "all" else ()
     for condition in dict.fromkeys(rule.conditions()):
         told = literal(f"; {'' if kept else 'not '}{condition}") + _shown(condition)
+        if condition in certain:
+            parts.append(f"({told})")
+            continue
         yes, no = (told, "''") if kept else ("''", told)
         parts.append(f"CASE WHEN {holds(condition, meaning)} THEN {yes} ELSE {no} END")
     return f"substr({' || '.join(parts)}, 3)"

@@ -12,19 +12,20 @@ Whoever has several jobs has several rows in `judged`; whoever has none has one,
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from lzsyncd.feed.elements import Column, Element, Home, Kind
+from lzsyncd.feed.elements import USER_COLUMNS, Column, Element, Home, Kind
 from lzsyncd.feed.newcomers import is_raw
 from lzsyncd.learning.conditions import stored_as, value_of
-from lzsyncd.learning.rules import LINKS, Condition, FieldKind, Operator
+from lzsyncd.learning.rules import LINKS, MOVING, Condition, FieldKind, Operator
 from lzsyncd.learning.units import is_asked
 from lzsyncd.sync.fields import Field, fields_of, standing_join
 from lzsyncd.sync.picture import UNITS, Picture, job_join, standing_text
 
 WORTH_AN_INDEX = 8  # conditions on a field that an index serves; with fewer, looking through all is quicker
-SERVED = (Operator.IS, Operator.IN, Operator.UNDER, Operator.REPORTS_TO)
+SERVED = (Operator.IS, Operator.IN, Operator.UNDER, Operator.REPORTS_TO, *MOVING)
 COLUMN_OF_LINK = {"org": "orgidnumber", "pos": "posidnumber", "manager": "manageridnumber"}
+KEY = next(column for column in USER_COLUMNS if column.kind is Kind.KEY)
 ACTIVE = "NOT u.deleted AND NOT u.suspended"
 
 
@@ -86,32 +87,29 @@ def _touch_reports(picture: Picture) -> None:
 def find_judged(picture: Picture, conditions: Sequence[Condition], *, everybody: bool) -> None:
     """Fill `judged` with the touched, or with everybody, and `inactive` with those of them who are in no audience."""
     columns = _columns(conditions)
-    stored = "".join(f", {stored_as(column)} TEXT" for column in columns)
-    picture.table("judged", f"user_id BIGINT, has_job BOOLEAN, org_id BIGINT, pos_id BIGINT, manager_id BIGINT{stored}")
     _judge_standing(picture, columns, everybody=everybody)
     _judge_staged(picture, columns)
     _judge_other_jobs(picture, columns)
     _find_inactive(picture, everybody=everybody)
-    _index(picture, conditions)
+    analyze(picture, "judged")
 
 
 def _columns(conditions: Sequence[Condition]) -> list[Column]:
-    """What rules ask for, but for the links that every row has."""
+    """What rules ask for, but for the links that every row has; and the key, by which the history calls people."""
     asked = {c.field.column.name: c.field.column for c in conditions if c.field.column and c.field.name not in LINKS}
-    return list(asked.values())
+    return list(({"idnumber": KEY} | asked).values())
 
 
 def _judge_standing(picture: Picture, columns: list[Column], *, everybody: bool) -> None:
-    """Those whose own record stays as it is."""
-    if not picture.database.value("SELECT 1 FROM lz_user LIMIT 1"):
-        return
-    texts = "".join(f", {standing_text(picture, column)}" for column in columns)
+    """Make the table, of those whose own record stays as it is."""
+    texts = "".join(f", CAST({standing_text(picture, c)} AS TEXT) AS {stored_as(c)}" for c in columns)
     who = f"lz_user u{job_join(Element.USER)} WHERE NOT EXISTS (SELECT 1 FROM touched t WHERE t.id = u.id AND t.own)"
     if not everybody:
         who = f"touched t CROSS JOIN lz_user u{job_join(Element.USER)} WHERE u.id = t.id AND NOT t.own"
-    picture.database.run(
-        f"INSERT INTO judged SELECT u.id, j.id IS NOT NULL, j.org_id, j.pos_id, j.manager_id{texts} "
-        f"FROM {who} AND {ACTIVE}"
+    picture.database.table_of(
+        "judged",
+        f"SELECT u.id AS user_id, j.id IS NOT NULL AS has_job, j.org_id, j.pos_id, j.manager_id{texts} "
+        f"FROM {who} AND {ACTIVE}",
     )
 
 
@@ -197,14 +195,16 @@ def _find_inactive(picture: Picture, *, everybody: bool) -> None:
         )
 
 
-def _index(picture: Picture, conditions: Sequence[Condition]) -> None:
-    """With the person behind the value, an index alone answers the rules that ask for nothing else."""
+def index_judged(picture: Picture, conditions: Iterable[Condition]) -> None:
+    """Indexes for rules that are asked one by one.
+
+    With the person behind the value, an index alone answers the rules that ask for nothing else.
+    """
     asked = (c.field for c in conditions if c.operator in SERVED and c.field.kind is not FieldKind.AUDIENCE)
     for value, number in Counter(map(value_of, asked)).items():
         if number >= WORTH_AN_INDEX:
             column = value.removeprefix("p.")
-            picture.database.run(f"CREATE INDEX judged_{column} ON judged ({column}, user_id)")
-    analyze(picture, "judged")
+            picture.database.run(f"CREATE INDEX IF NOT EXISTS judged_{column} ON judged ({column}, user_id)")
 
 
 def analyze(picture: Picture, table: str) -> None:

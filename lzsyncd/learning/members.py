@@ -9,10 +9,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from lzsyncd.learning.anchors import anchored_members, anchors_of
 from lzsyncd.learning.conditions import Meaning, holds
-from lzsyncd.learning.judged import analyze
+from lzsyncd.learning.judged import analyze, index_judged
 from lzsyncd.learning.planned import Planned
 from lzsyncd.sync.picture import Picture
+
+NOBODY = "SELECT CAST(0 AS BIGINT) AS audience_id, CAST(0 AS BIGINT) AS user_id WHERE FALSE"
 
 
 @dataclass
@@ -37,37 +40,42 @@ class Members:
     _indexed: bool = False
 
     def ask(self, meaning: Meaning) -> None:
-        """Who will be in, audience by audience: a rule may ask for the members of one before it."""
-        self.picture.table("next_member", "audience_id BIGINT, user_id BIGINT")
-        if not self.everybody or any(_keeps(p) or (p.audience and p.audience.others) for p in self.planned):
-            self._index()
+        """Who will be in: of anchored rules all at once, then audience by audience, each after those it names."""
         # somebody with two jobs that match is one member
         several = self.picture.database.value("SELECT 1 FROM lz_job WHERE NOT managed LIMIT 1")
+        distinct = "DISTINCT " if several else ""
+        anchors = anchors_of(self.planned)
+        anchored = anchored_members(self.picture, anchors, meaning) or NOBODY
+        self.picture.database.table_of("next_member", f"SELECT {distinct}q.* FROM ({anchored}) q")
+        if not self.everybody or any(_keeps(p) or (p.audience and p.audience.others) for p in self.planned):
+            self._index()
+        done = {anchor.audience_id for anchor in anchors}
+        alone = {p.id: p.audience for p in self.planned if p.audience and not p.frozen and p.id not in done}
+        index_judged(self.picture, [c for audience in alone.values() for c in audience.rule.conditions()])
         for p in self.planned:
-            self.next[p.id] = self._matched(p, meaning, "DISTINCT " if several else "")
+            if p.id in alone:
+                self._match(p.id, holds(alone[p.id].rule, meaning), distinct)
             if _keeps(p):
-                self.next[p.id] += self._kept(p)
+                self._keep(p.id)
         analyze(self.picture, "next_member")  # without statistics PostgreSQL compares each with each (504 s, measured)
+        self.next = dict.fromkeys((p.id for p in self.planned), 0) | self._counted("next_member v")
 
     def _index(self) -> None:
         if not self._indexed:
             self.picture.database.run("CREATE INDEX next_member_of ON next_member (audience_id, user_id)")
             self._indexed = True
 
-    def _matched(self, planned: Planned, meaning: Meaning, distinct: str) -> int:
-        if planned.audience is None or planned.frozen:
-            return 0
-        condition = holds(planned.audience.rule, meaning)
-        return self.picture.database.run(
-            f"INSERT INTO next_member SELECT {distinct}{planned.id}, p.user_id FROM judged p WHERE {condition}"
+    def _match(self, audience_id: int, condition: str, distinct: str) -> None:
+        self.picture.database.run(
+            f"INSERT INTO next_member SELECT {distinct}{audience_id}, p.user_id FROM judged p WHERE {condition}"
         )
 
-    def _kept(self, planned: Planned) -> int:
+    def _keep(self, audience_id: int) -> None:
         """Members who stay, whatever the rule says."""
-        return self.picture.database.run(
+        self.picture.database.run(
             f"INSERT INTO next_member SELECT m.audience_id, m.user_id FROM {self._standing()} "
-            f"AND m.audience_id = {planned.id} AND NOT EXISTS (SELECT 1 FROM inactive i WHERE i.id = m.user_id) AND "
-            f"NOT EXISTS (SELECT 1 FROM next_member n WHERE n.audience_id = {planned.id} AND n.user_id = m.user_id)"
+            f"AND m.audience_id = {audience_id} AND NOT EXISTS (SELECT 1 FROM inactive i WHERE i.id = m.user_id) AND "
+            f"NOT EXISTS (SELECT 1 FROM next_member n WHERE n.audience_id = {audience_id} AND n.user_id = m.user_id)"
         )
 
     def _standing(self) -> str:
@@ -79,15 +87,15 @@ class Members:
     def compare(self) -> None:
         """Who joins and who leaves."""
         database = self.picture.database
-        self.picture.table("moving", "audience_id BIGINT, user_id BIGINT, action TEXT")
         known = (
             "NOT EXISTS (SELECT 1 FROM lz_audience_member m "
             "WHERE m.audience_id = n.audience_id AND m.user_id = n.user_id)"
         )
         is_first = not database.value("SELECT 1 FROM lz_audience_member LIMIT 1")
-        database.run(
-            "INSERT INTO moving SELECT n.audience_id, n.user_id, 'joined' FROM next_member n "
-            f"WHERE {'TRUE' if is_first else known}"
+        database.table_of(
+            "moving",
+            "SELECT n.audience_id, n.user_id, CAST('joined' AS TEXT) AS action FROM next_member n "
+            f"WHERE {'TRUE' if is_first else known}",
         )
         self.joined = self._counted("moving v WHERE v.action = 'joined'")
         if not is_first:

@@ -18,12 +18,9 @@ def write_learning(picture: Picture, learning: Learning, run_id: str, images: Im
     database = picture.database
     database.run("CREATE INDEX moving_of ON moving (audience_id, action, user_id)")
     database.run("CREATE INDEX judged_user ON judged (user_id)")
-    moved = {tally.audience_id for tally in learning.tallies if tally.joined or tally.left}
     number = sum(tally.joined + tally.left for tally in learning.tallies)
     with database.indexes_last("sync_member", number):
-        for p in learning.planned:
-            if p.id in moved:
-                _write_reasons(picture, p, learning.meaning, run_id)
+        _write_reasons(picture, learning, learning.meaning, run_id)
     members, moving = ROWS["lz_audience_member"], "SELECT v.audience_id, v.user_id FROM moving v WHERE v.action ="
     images.keep(members, f"(t.audience_id, t.user_id) IN ({moving} 'left')")
     with database.indexes_last("lz_audience_member", number):
@@ -31,7 +28,11 @@ def write_learning(picture: Picture, learning: Learning, run_id: str, images: Im
             f"INSERT INTO lz_audience_member (audience_id, user_id, since) SELECT v.audience_id, v.user_id, "
             f"'{picture.now}' FROM moving v WHERE v.action = 'joined' ORDER BY v.audience_id, v.user_id"
         )
-    images.made(members, f"(t.audience_id, t.user_id) IN ({moving} 'joined')")
+    # members of an audience that the run has made go with it: of a million nothing has to be noted
+    stood = {p.id for p in learning.planned if p.stored is not None}
+    if joined := [str(tally.audience_id) for tally in learning.tallies if tally.joined and tally.audience_id in stood]:
+        theirs = f"AND v.audience_id IN ({', '.join(joined)})"
+        images.made(members, f"(t.audience_id, t.user_id) IN ({moving} 'joined' {theirs})")
     database.run(f"DELETE FROM lz_audience_member WHERE (audience_id, user_id) IN ({moving} 'left')")
     write_assignments(picture, sum(tally.assigned for tally in learning.tallies), images)
 
@@ -50,24 +51,49 @@ def _write_audiences(picture: Picture, planned: Sequence[Planned], images: Image
         database.advance_ids("lz_audience")
 
 
-def _write_reasons(picture: Picture, planned: Planned, meaning: Meaning, run_id: str) -> None:
+def _write_reasons(picture: Picture, learning: Learning, meaning: Meaning, run_id: str) -> None:
     """Why: who joins is told what matched, who leaves what does not match any more; of several jobs one is told of."""
-    head = f"INSERT INTO sync_member SELECT '{run_id}', v.audience_id, coalesce(u.idnumber, ''), v.action"
-    gone = "CASE WHEN u.deleted THEN 'deleted' WHEN u.suspended THEN 'suspended'"
-    source = "FROM moving v LEFT JOIN lz_user u ON u.id = v.user_id"
-    where = f"WHERE v.audience_id = {planned.id} AND v.action ="
-    group = "GROUP BY v.audience_id, v.user_id, v.action, u.idnumber, u.deleted, u.suspended ORDER BY v.user_id"
-    if planned.audience is None or planned.frozen:
-        picture.database.run(f"{head}, {gone} ELSE 'gone' END {source} {where} 'left' ORDER BY v.user_id")
-        return
+    planned = {p.id: p for p in learning.planned}
+    several = bool(picture.database.value("SELECT 1 FROM lz_job WHERE NOT managed LIMIT 1"))
+    for tally in learning.tallies:
+        p = planned[tally.audience_id]
+        head = f"INSERT INTO sync_member SELECT '{run_id}', {p.id}"
+        if tally.joined:
+            picture.database.run(f"{head}, {_joined(p, meaning, several=several)}")
+        if tally.left:
+            picture.database.run(f"{head}, {_left(p, meaning, several=several)}")
+
+
+def _joined(planned: Planned, meaning: Meaning, *, several: bool) -> str:
+    """SQL, after the audience: who joins, and why. All of it is in `judged`."""
+    assert planned.audience is not None  # noqa: S101 nobody joins one without a rule
     rule = planned.audience.rule
+    why = explained(rule, meaning, kept=True)
+    source = (
+        "FROM moving v JOIN judged p ON p.user_id = v.user_id "
+        f"WHERE v.audience_id = {planned.id} AND v.action = 'joined'"
+    )
+    if not several:
+        return f"coalesce(p.f_idnumber, ''), 'joined', {why} {source} ORDER BY v.user_id"
     # CASE: an index on what the rule asks for would be looked through for each person again
     matches = f"CASE WHEN {holds(rule, meaning)} THEN 1 ELSE 0 END = 1"
-    picture.database.run(
-        f"{head}, min({explained(rule, meaning, kept=True)}) {source} JOIN judged p ON p.user_id = v.user_id "
-        f"{where} 'joined' AND {matches} {group}"
+    return (
+        f"coalesce(p.f_idnumber, ''), 'joined', min({why}) {source} AND {matches} "
+        "GROUP BY v.user_id, p.f_idnumber ORDER BY v.user_id"
     )
-    picture.database.run(
-        f"{head}, {gone} ELSE coalesce(min({explained(rule, meaning, kept=False)}), 'gone') END "
-        f"{source} LEFT JOIN judged p ON p.user_id = v.user_id {where} 'left' {group}"
+
+
+def _left(planned: Planned, meaning: Meaning, *, several: bool) -> str:
+    """SQL, after the audience: who leaves, and why. Who is deleted or suspended is not in `judged`."""
+    why, join, group = "'gone'", "", ""
+    if planned.audience is not None and not planned.frozen:
+        told = explained(planned.audience.rule, meaning, kept=False)
+        why = f"coalesce({f'min({told})' if several else told}, 'gone')"
+        join = "LEFT JOIN judged p ON p.user_id = v.user_id"
+        group = "GROUP BY v.user_id, u.idnumber, u.deleted, u.suspended" if several else ""
+    return (
+        "coalesce(u.idnumber, ''), 'left', "
+        f"CASE WHEN u.deleted THEN 'deleted' WHEN u.suspended THEN 'suspended' ELSE {why} END "
+        f"FROM moving v LEFT JOIN lz_user u ON u.id = v.user_id {join} "
+        f"WHERE v.audience_id = {planned.id} AND v.action = 'left' {group} ORDER BY v.user_id"
     )

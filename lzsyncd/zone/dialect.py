@@ -33,6 +33,9 @@ class Dialect(Protocol):
     compares_by_the_way: bool
     """Comparing a file piece by piece while it is loaded takes no longer than all at once."""
 
+    seeks_by_index: bool
+    """Two large tables are joined by an index only: there is no hash join."""
+
     def begin(self) -> str:
         """Open the run's one transaction: everything in it sees one snapshot."""
 
@@ -110,6 +113,7 @@ class SQLite:
     staging_is_private = True
     line = "line INTEGER PRIMARY KEY"
     compares_by_the_way = True
+    seeks_by_index = True
 
     def begin(self) -> str:
         """IMMEDIATE: a deferred transaction that reads first fails at its first write under a second writer."""
@@ -201,6 +205,7 @@ class PostgreSQL:
     staging_is_private = False
     line = "line INTEGER"
     compares_by_the_way = False
+    seeks_by_index = False
 
     def begin(self) -> str:
         return "BEGIN ISOLATION LEVEL REPEATABLE READ"
@@ -261,8 +266,8 @@ class PostgreSQL:
     def member(self, document: str, name: str, *, raw: bool) -> str:
         """After a merge jsonb has a space between the members of a list; options have no comma, so it is only there."""
         if raw:
-            return f"""replace(({document}::json -> '{name}')::text, '", "', '","')"""
-        return f"({document}::json ->> '{name}')"
+            return f"""(replace(({document}::json -> '{name}')::text, '", "', '","') COLLATE "C")"""
+        return f"""({document}::json ->> '{name}' COLLATE "C")"""
 
     def merged(self, document: str, patch: str) -> str:
         return f"jsonb_strip_nulls({document}::jsonb || ({patch})::jsonb)::text"

@@ -1,10 +1,15 @@
 """How long rules take: `python -m tests.bench.rules`. Full passes, after 1 % changed, and many rules for fewer people.
 
 The company of the demo is loaded, then audiences are configured: by unit, position, custom field, date, and several of
-these at once. What is measured is the planning of the rules alone, in the run, with everything in it that a run does.
+these at once. What is measured is the planning of the rules alone, in the run, with everything in it that a run does,
+and the writing of what they moved. Beside the first writing stands its floor: bare INSERT..SELECT of the same members,
+assignments and reasons into empty tables with the same columns, then the same indexes.
+
+"cpu s" is the processor time of planning and writing, of lzsyncd and the server: on a busy machine believe that.
 """
 
 import argparse
+import re
 import shutil
 import sys
 import tempfile
@@ -13,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 
 from lzsyncd.config import Site, parse
 from lzsyncd.demo.company import CONFIG_SNIPPET, write_company
@@ -24,6 +29,29 @@ from lzsyncd.sync.run import Options, sync_folder
 from lzsyncd.zone.database import opened
 from tests.bench.databases import BENCHES, Bench
 
+FLOOR = {  # what a first evaluation fills: columns, the order of the rows, indexes
+    "lz_audience_member": (
+        "audience_id BIGINT, user_id BIGINT, since {text}, PRIMARY KEY (audience_id, user_id)",
+        "audience_id, user_id",
+        ("INDEX {} ON {} (user_id)",),
+    ),
+    "lz_assignment": (
+        (
+            "id BIGINT PRIMARY KEY, user_id BIGINT, item {text}, audience_id BIGINT, assigned_at {text}, "
+            "due_at {text}, removed_at {text}"
+        ),
+        "id",
+        (
+            "UNIQUE INDEX {} ON {} (user_id, item, audience_id)",
+            "INDEX {} ON {} (audience_id, item, user_id) WHERE removed_at IS NULL",
+        ),
+    ),
+    "sync_member": (
+        "run_id {text}, audience_id BIGINT, idnumber {text}, action {text}, reason {text}",
+        "audience_id",
+        ("INDEX {} ON {} (idnumber)", "INDEX {} ON {} (run_id)"),
+    ),
+}
 DAY_ONE = datetime(2026, 11, 22, 2, tzinfo=UTC)
 SIZES = {1_000_000: 200, 100_000: 2_000}
 
@@ -37,7 +65,7 @@ def main() -> int:
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="bench-rules-", dir=options.folder))
     folder.chmod(0o755)
-    columns = f"{'plan s':>8}{'write s':>9}{'joined':>11}{'left':>9}"
+    columns = f"{'plan s':>8}{'write s':>9}{'cpu s':>8}{'joined':>11}{'left':>9}"
     print(f"{'database':12}{'users':>10}{'rules':>7}  {'work':24}{columns}")
     try:
         for users in options.users:
@@ -60,10 +88,15 @@ def measure(folder: Path, bench: Bench, users: int, rules: int) -> None:
         works = (("first", "today", 1), ("everybody, unchanged", "today", 2), ("1 % changed", "tomorrow", 2))
         for work, day, number in works:
             bench.settle()
-            with watched() as took:
+            with watched(bench) as took:
                 result = sync(site, folder / day, DAY_ONE + timedelta(days=number))
+            plan, write, cpu = took
             moved = f"{result.learning['joined']:>11,}{result.learning['left']:>9,}"
-            print(f"{bench.name:12}{users:>10,}{rules:>7,}  {work:24}{took[0]:>8.2f}{took[1]:>9.2f}{moved}", flush=True)
+            row = f"{bench.name:12}{users:>10,}{rules:>7,}  {work:24}"
+            print(f"{row}{plan:>8.2f}{write:>9.2f}{cpu:>8.2f}{moved}", flush=True)
+            if work == "first":
+                floor = write_floor(site)
+                print(f"{'':31}{'its floor':24}{'':8}{floor:>9.2f}   the run takes {write / floor:.2f} x", flush=True)
     finally:
         bench.close()
 
@@ -97,19 +130,37 @@ def sync(site: Site, folder: Path, now: datetime) -> Result:
     return result
 
 
+def write_floor(site: Site) -> float:
+    """Seconds for what stands in the tables of members and learning to be written again, bare, and no commit."""
+    with opened(site) as database, database.transaction():
+        text = "TEXT" if database.dialect.name == "sqlite" else 'TEXT COLLATE "C"'
+        start = perf_counter()
+        for table, (columns, order, indexes) in FLOOR.items():
+            database.run(f"CREATE TABLE floor_{table} ({columns.format(text=text)})")
+            names = re.sub(r" (BIGINT|\{text\})( PRIMARY KEY)?|, PRIMARY KEY.*", "", columns)
+            database.run(f"INSERT INTO floor_{table} ({names}) SELECT {names} FROM {table} ORDER BY {order}")
+            for number, index in enumerate(indexes):
+                database.run(f"CREATE {index.format(f'floor_{table}_{number}', f'floor_{table}')}")
+        took = perf_counter() - start
+        for table in FLOOR:
+            database.run(f"DROP TABLE floor_{table}")
+    return took
+
+
 @contextmanager
-def watched() -> Iterator[list[float]]:
-    """Seconds of planning, and of writing, the learning of the runs in the block."""
-    took = [0.0, 0.0]
+def watched(bench: Bench) -> Iterator[list[float]]:
+    """Seconds of planning and of writing the learning of the runs in the block, and of processors for both."""
+    took = [0.0, 0.0, 0.0]
     planning, writing = plan.plan_learning, run.write_learning
 
     def timed(at: int, work: object) -> object:
         def call(*args: object, **more: object) -> object:
-            start = perf_counter()
+            start, cpu = perf_counter(), process_time() + bench.server_cpu()
             try:
                 return work(*args, **more)  # type: ignore[operator]
             finally:
                 took[at] += perf_counter() - start
+                took[2] += process_time() + bench.server_cpu() - cpu
 
         return call
 

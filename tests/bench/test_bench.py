@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from tests.bench import __main__ as bench
+from tests.bench import rules
 from tests.bench.memory import PeakMemory, memory_of_tree
 from tests.bench.programs import ProgramFailed, make_site, run_sync
 
@@ -37,6 +38,15 @@ def test_an_undo_of_both_runs_is_measured_where_it_is_asked_for(open_folder, mon
     lines = [line for line in capsys.readouterr().out.splitlines()[1:] if line]
     assert [work.name for work in (*bench.WORKS, *bench.UNDOS) if not any(work.name in line for line in lines)] == []
     assert len(lines) == 5
+
+
+def test_rules_are_measured_beside_the_floor_of_what_they_write(open_folder, monkeypatch, capsys):
+    options = ["--users", "300", "--rules", "10", "--database", "sqlite", "--folder", str(open_folder)]
+    monkeypatch.setattr(sys, "argv", ["rules", *options])
+    assert rules.main() == 0
+    works = [line[31:55].strip() for line in capsys.readouterr().out.splitlines()]
+    assert works == ["work", "first", "its floor", "everybody, unchanged", "1 % changed"]
+    assert not list(open_folder.iterdir())
 
 
 def test_the_memory_of_a_process_includes_its_children():
