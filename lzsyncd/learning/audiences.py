@@ -149,10 +149,11 @@ def _unlearned(picture: Picture) -> dict[int | None, int]:
 
 def _tell(picture: Picture, members: Members) -> None:
     """Findings of audiences have no file, and name no value of one."""
+    empty = members.empty()
     for p in members.planned:
         if p.broken:
             picture.findings.add(Finding("audience.broken", value=p.broken, detail=p.name))
-        elif not p.frozen and members.is_empty(p):
+        elif not p.frozen and p.id in empty:
             picture.findings.add(Finding("audience.empty", detail=p.name))
     picture.findings.flush()
 
