@@ -1,8 +1,14 @@
 """What events said of inboxes since the daemon last looked: which names, and when."""
 
+import os
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
 from time import monotonic
+
+WAKE = ".wake"
+"""A name that is made in an inbox, and gone at once: somebody asks for something who may send the daemon no signal."""
 
 REMEMBERED = 1_000  # names of one site; with more, an event counts for all
 
@@ -48,3 +54,12 @@ class Touches:
         with self._lock:
             self._fresh.discard(site)
             return self._touched.pop(site, {})
+
+
+def wake(inbox: Path) -> None:
+    """Ask the daemon to look into the ledger of an inbox's site now; where no events come it does so by itself."""
+    path = inbox / WAKE
+    with suppress(OSError):  # whoever may write there has put something in its place: that is taken away, not followed
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+    with suppress(OSError):
+        path.unlink()

@@ -12,7 +12,7 @@ from lzsyncd.intake.candidate import Entry
 from lzsyncd.intake.claim import refuse_other_file_system
 from lzsyncd.intake.orders import files_of, order_of, rules_of
 from lzsyncd.intake.settle import Settler, Verdict
-from lzsyncd.intake.touches import Touched
+from lzsyncd.intake.touches import WAKE, Touched
 from lzsyncd.intake.watch import Inbox, Watch
 from lzsyncd.ledger.feed import Silence, silence
 from lzsyncd.ledger.glance import Glance, glance, trace, trace_of_spool
@@ -119,6 +119,8 @@ class Charge:
         now, before = monotonic(), self._shown()
         for name, moment in (touched or {}).items():
             self.settler.touched(name, moment)
+        if touched and WAKE in touched:
+            self.ledger_at = now
         try:
             self._keep_armed(now)
             entries = self.inbox.entries()
@@ -176,6 +178,7 @@ class Charge:
 
     def check_ledger(self) -> None:
         """Look into the ledger, unless it was well not long ago and nothing was written to it since."""
+        self.ledger_at = math.inf
         if not self.seen.reachable or monotonic() >= self._trusted_until or trace(self.site) != self._trace:
             self.read_ledger()
 

@@ -7,6 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from lzsyncd.errors import Usage
+from lzsyncd.intake.touches import wake
 from lzsyncd.ledger import requests
 from lzsyncd.ledger.planned import WAITS
 from lzsyncd.ledger.queries import RunSummary, breaches, summary
@@ -109,7 +110,8 @@ def ask(visit: Visit, kind: Kind, run_id: str, plan_hash: str, who: str) -> int:
         if run.status not in FITS[kind]:
             raise HTTPException(HTTPStatus.CONFLICT, f"This run is {run.status}: there is nothing to {kind}.")
         number = requests.ask(database, kind, run_id, plan_hash=plan_hash, by=who, now=iso(visit.now), trigger="page")
-    ring(visit.house.config().daemon.runtime_dir)  # the installed page may not: then the daemon looks within a minute
+    ring(visit.house.config().daemon.runtime_dir)
+    wake(visit.site.inbox)  # the installed page is another account, which may send no signal
     with kept(visit.site) as store:
         detail = f"run {run_id}" + (f", plan {plan_hash[:12]}" if plan_hash else "")
         store.note(who, visit.address, f"asked to {kind}", detail, visit.now)

@@ -78,7 +78,7 @@ NAV = (
 """Pages of the menu: key, label, sign, path."""
 
 SAID = {
-    "asked": "Written down. The service does it within a minute; this page follows it.",
+    "asked": "Written down. The service does it now; this page follows it.",
     "ended": "You are signed out everywhere else.",
 }
 """What a page says on top after something was done."""

@@ -11,7 +11,8 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,10 @@ import pytest
 
 from lzsyncd.cli.daemon import plain_run
 from lzsyncd.config import Site
+from lzsyncd.intake.touches import wake
+from lzsyncd.ledger import requests
+from lzsyncd.ledger.requests import Kind
+from lzsyncd.zone.database import Database
 from tests.bench.memory import descendants
 from tests.conftest import copies_of
 
@@ -221,6 +226,23 @@ def test_what_a_person_decides_is_carried_out_at_once(small):
     (asked,) = small.events("request_done")
     assert (asked["run.id"], asked["exit_code"]) == (held["run.id"], 10)
     assert small.statuses() == ["applied"]
+
+
+def test_what_the_page_asks_for_is_done_at_once_though_it_may_send_no_signal(small):
+    site = small.site("acme", 'incomplete = "hold"\nset_window = "0s"')
+    small.configure()
+    small.start("daemon.LEDGER_EVERY = 100_000")
+    deliver(site, {"user.csv": USER})
+    small.wait_for(lambda: small.events("set_held"))
+    (held,) = small.events("set_held")
+    with closing(Database(site)) as database:
+        asked = datetime.now(UTC).isoformat()
+        requests.ask(database, Kind.DISCARD, held["run.id"], plan_hash="", by="ada", now=asked, trigger="page")
+    wake(site.inbox)
+    small.wait_for(lambda: small.events("request_done"))
+    (done,) = small.events("request_done")
+    assert (done["run.id"], done["exit_code"]) == (held["run.id"], 0)
+    assert list(site.inbox.iterdir()) == []
 
 
 def test_an_inbox_that_is_replaced_is_watched_again_after_one_rescan(small):

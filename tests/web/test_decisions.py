@@ -2,6 +2,7 @@
 
 import pytest
 
+from lzsyncd.intake.touches import WAKE
 from lzsyncd.ledger import planned, runs
 from lzsyncd.ledger.requests import unfinished
 from lzsyncd.ledger.status import Status
@@ -67,6 +68,15 @@ def test_viewers_forged_forms_and_wrong_runs_ask_for_nothing(page: Page, kind: s
     codes.append(admin.post(f"/sites/acme/runs/none/{kind}", data={"csrf": csrf}).status_code)
     assert codes == [403, 403, 403, 409, 404]
     assert asked(page) == []
+
+
+def test_what_lies_in_the_place_of_the_sign_that_wakes_the_daemon_is_not_followed(page: Page):
+    run, client, victim = put(page, Status.CHECKED), page.browser("ada"), page.folder / "victim"
+    victim.write_text("mine")
+    (page.site.inbox / WAKE).symlink_to(victim)
+    csrf = csrf_of(client.get(f"/sites/acme/runs/{run}").text)
+    assert client.post(f"/sites/acme/runs/{run}/sync", data={"csrf": csrf}).status_code == 200
+    assert (victim.read_text(), list(page.site.inbox.iterdir())) == ("mine", [])
 
 
 def test_a_hold_is_told_in_words_with_the_largest_groups(page: Page):
