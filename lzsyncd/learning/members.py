@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from lzsyncd.learning.anchors import anchored_members, anchors_of
 from lzsyncd.learning.conditions import Meaning, holds
-from lzsyncd.learning.judged import analyze, index_judged
+from lzsyncd.learning.judged import WORTH_AN_INDEX, analyze, index_judged
 from lzsyncd.learning.planned import Planned
 from lzsyncd.sync.picture import Picture
 
@@ -44,7 +44,8 @@ class Members:
         # somebody with two jobs that match is one member
         several = self.picture.database.value("SELECT 1 FROM lz_job WHERE NOT managed LIMIT 1")
         distinct = "DISTINCT " if several else ""
-        anchors = anchors_of(self.planned)
+        # an index costs as much as asking a few rules of everybody; a hash join no more than one
+        anchors = anchors_of(self.planned, WORTH_AN_INDEX if self.picture.database.dialect.seeks_by_index else 1)
         anchored = anchored_members(self.picture, anchors, meaning) or NOBODY
         self.picture.database.table_of("next_member", f"SELECT {distinct}q.* FROM ({anchored}) q")
         if not self.everybody or any(_keeps(p) or (p.audience and p.audience.others) for p in self.planned):

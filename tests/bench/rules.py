@@ -5,7 +5,7 @@ these at once. What is measured is the planning of the rules alone, in the run, 
 and the writing of what they moved. Beside the first writing stands its floor: bare INSERT..SELECT of the same members,
 assignments and reasons into empty tables with the same columns, then the same indexes.
 
-"cpu s" is the processor time of planning and writing, of lzsyncd and the server: on a busy machine believe that.
+"cpu s" is the processor time of what stands before it, of lzsyncd and the server: on a busy machine believe that.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import perf_counter, process_time
+from typing import Self
 
 from lzsyncd.config import Site, parse
 from lzsyncd.demo.company import CONFIG_SNIPPET, write_company
@@ -65,7 +66,7 @@ def main() -> int:
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="bench-rules-", dir=options.folder))
     folder.chmod(0o755)
-    columns = f"{'plan s':>8}{'write s':>9}{'cpu s':>8}{'joined':>11}{'left':>9}"
+    columns = f"{'plan s':>8}{'cpu s':>8}{'write s':>9}{'cpu s':>8}{'joined':>11}{'left':>9}"
     print(f"{'database':12}{'users':>10}{'rules':>7}  {'work':24}{columns}")
     try:
         for users in options.users:
@@ -90,13 +91,15 @@ def measure(folder: Path, bench: Bench, users: int, rules: int) -> None:
             bench.settle()
             with watched(bench) as took:
                 result = sync(site, folder / day, DAY_ONE + timedelta(days=number))
-            plan, write, cpu = took
+            planning, writing = took
             moved = f"{result.learning['joined']:>11,}{result.learning['left']:>9,}"
             row = f"{bench.name:12}{users:>10,}{rules:>7,}  {work:24}"
-            print(f"{row}{plan:>8.2f}{write:>9.2f}{cpu:>8.2f}{moved}", flush=True)
+            print(f"{row}{planning.shown(8)}{writing.shown(9)}{moved}", flush=True)
             if work == "first":
-                floor = write_floor(site)
-                print(f"{'':31}{'its floor':24}{'':8}{floor:>9.2f}   the run takes {write / floor:.2f} x", flush=True)
+                with Took(bench) as floor:
+                    write_floor(site)
+                ratio = f"the run takes {writing.cpu / floor.cpu:.2f} x of it"
+                print(f"{'':31}{'its floor':24}{'':16}{floor.shown(9)}   {ratio}", flush=True)
     finally:
         bench.close()
 
@@ -130,37 +133,50 @@ def sync(site: Site, folder: Path, now: datetime) -> Result:
     return result
 
 
-def write_floor(site: Site) -> float:
-    """Seconds for what stands in the tables of members and learning to be written again, bare, and no commit."""
+def write_floor(site: Site) -> None:
+    """Write what stands in the tables of members and learning again, bare; it is taken back."""
     with opened(site) as database, database.transaction():
         text = "TEXT" if database.dialect.name == "sqlite" else 'TEXT COLLATE "C"'
-        start = perf_counter()
         for table, (columns, order, indexes) in FLOOR.items():
             database.run(f"CREATE TABLE floor_{table} ({columns.format(text=text)})")
             names = re.sub(r" (BIGINT|\{text\})( PRIMARY KEY)?|, PRIMARY KEY.*", "", columns)
             database.run(f"INSERT INTO floor_{table} ({names}) SELECT {names} FROM {table} ORDER BY {order}")
             for number, index in enumerate(indexes):
                 database.run(f"CREATE {index.format(f'floor_{table}_{number}', f'floor_{table}')}")
-        took = perf_counter() - start
         for table in FLOOR:
             database.run(f"DROP TABLE floor_{table}")
-    return took
+
+
+class Took:
+    """How long its blocks take, all together: `seconds`, and those of processors, `cpu`."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.seconds = self.cpu = 0.0
+        self._bench = bench
+
+    def __enter__(self) -> Self:
+        self._start = perf_counter(), process_time() + self._bench.server_cpu()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds += perf_counter() - self._start[0]
+        self.cpu += process_time() + self._bench.server_cpu() - self._start[1]
+
+    def shown(self, width: int) -> str:
+        """Both, in columns."""
+        return f"{self.seconds:>{width}.2f}{self.cpu:>8.2f}"
 
 
 @contextmanager
-def watched(bench: Bench) -> Iterator[list[float]]:
-    """Seconds of planning and of writing the learning of the runs in the block, and of processors for both."""
-    took = [0.0, 0.0, 0.0]
+def watched(bench: Bench) -> Iterator[tuple[Took, Took]]:
+    """How long planning, and writing, the learning of the runs in the block takes."""
+    took = Took(bench), Took(bench)
     planning, writing = plan.plan_learning, run.write_learning
 
     def timed(at: int, work: object) -> object:
         def call(*args: object, **more: object) -> object:
-            start, cpu = perf_counter(), process_time() + bench.server_cpu()
-            try:
+            with took[at]:
                 return work(*args, **more)  # type: ignore[operator]
-            finally:
-                took[at] += perf_counter() - start
-                took[2] += process_time() + bench.server_cpu() - cpu
 
         return call
 

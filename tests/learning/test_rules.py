@@ -3,9 +3,11 @@
 import json
 from typing import Any
 
+import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
+from lzsyncd.learning import members as members_module
 from tests.companies import PERSON_KEYS, UNIT_KEYS
 from tests.laws.ground import Ground, Row, connected, moderate
 from tests.learning.world import A_DAY, ask_rules, audiences, expected, members_of, taught
@@ -90,15 +92,18 @@ def put(site: Any, found: dict[str, list[Row]]) -> None:
                 database.advance_ids(table)
 
 
-@given(found=tables(), rules=audiences())
+@given(found=tables(), rules=audiences(), at_once=st.booleans())
 @moderate
 def test_a_rule_matches_whom_a_slow_reading_of_it_matches(
-    ground: Ground, found: dict[str, list[Row]], rules: list[Row]
+    ground: Ground, found: dict[str, list[Row]], rules: list[Row], at_once: bool
 ) -> None:
     plain = ground.fresh()
     put(plain, found)
     site = taught(plain, rules)
-    ask_rules(site)
+    with pytest.MonkeyPatch.context() as patched:
+        if at_once:  # also where the rules are few
+            patched.setattr(members_module, "WORTH_AN_INDEX", 1)
+        ask_rules(site)
     members = members_of(site)
     assert members == expected(site, rules, {}, A_DAY)
-    event(f"{sum(map(len, members.values()))} members")
+    event(f"{sum(map(len, members.values()))} members, asked at once: {at_once}")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from lzsyncd.config import Site
 from lzsyncd.learning import audiences as learning
+from lzsyncd.learning import members
 from lzsyncd.sync.run import Options
 from lzsyncd.sync.undo import take_back
 from tests.companies import History, histories
@@ -40,6 +41,7 @@ def test_asking_the_touched_comes_to_what_asking_everybody_comes_to(
     site = replace(taught(plain, rules), elements=plain.elements)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(learning, "FEW", 0)
+        patched.setattr(members, "WORTH_AN_INDEX", 1)
         for _, files in days(history):
             before = members_of(site)
             result = sync(site, files)
