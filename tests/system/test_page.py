@@ -62,7 +62,7 @@ def test_an_upload_on_the_page_is_checked_and_applied_by_the_daemon(installed: M
     done = machine.run("/usr/bin/python3", "/opt/client.py", password, timeout=200)
     assert json.loads(done.stdout)["people"] > 2
     assert owner(machine, f"{SRV}/acme/zone/zone.db") == "lzsyncd:lzsyncd-web 660"
-    for path in ("spool", "archive", "quarantine", "sftp/outbox"):
+    for path in ("spool", "archive", "quarantine"):
         assert machine.run("ls", f"{SRV}/acme/{path}", user="lzsyncd-web", check=False).returncode
     assert machine.run("cat", f"{SRV}/acme/page/page.db", user="lzsyncd", check=False).returncode
     machine.run("systemctl", "stop", "lzsyncd-web.service")
