@@ -21,7 +21,9 @@ from lzsyncd.service.slots import GRACE
 from lzsyncd.sync import picture
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "tests/corpus/README.md")]
+PAGES = [
+    ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "tests/corpus/README.md")
+]
 PAGES += sorted((ROOT / "docs").glob("*.md"))
 README, FILES, ARCHITECTURE = (
     (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/files.md", "docs/architecture.md")
