@@ -40,7 +40,7 @@ def main() -> int:
 
 def _asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__.splitlines()[0])
-    parser.add_argument("target", choices=["reader", "checks", "companies", "config", "rules", "audiences"])
+    parser.add_argument("target", choices=["reader", "checks", "companies", "config", "settings", "rules", "audiences"])
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--seed", type=int, default=0, help="0: another one each time")
     parser.add_argument("--out", type=Path, help="where the corpus grows and failures are kept")

@@ -10,12 +10,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from lzsyncd.checks.catalogue import CATALOGUE
 from lzsyncd.config import Config, ConfigError, Site, effective, parse
 from lzsyncd.feed.csvfile import LIMITS, FileRejected, Limits
 from lzsyncd.sync.run import Options, sync_folder
 from tests.companies import History, histories
+from tests.config.test_config_anything import KEYS, pieces, table, values
 from tests.conftest import MEMORY
 from tests.corpus import laws
 from tests.corpus.case import CORPUS
@@ -292,6 +294,10 @@ def check_audiences(data: bytes) -> str:
 
 # -- the configuration
 
+settings_texts = st.lists(pieces, max_size=15).map("".join) | st.dictionaries(
+    st.sampled_from([*KEYS, "guard", "audiences", "notify", "remote"]), values, max_size=6
+).map(lambda members: f"[sites]\na = {table(members)}\n")
+
 
 def check_config(data: bytes) -> str:
     """Any text is a configuration that reads back as itself, or is refused, each problem with its line."""
@@ -318,6 +324,17 @@ def config_seeds() -> list[bytes]:
     tables = [part for part in sample.split("\n\n") if part.strip()]
     cases = [tomllib.loads(path.read_text()).get("config", "") for path in sorted(CORPUS.glob("*/case.toml"))]
     return [one.encode() for one in (sample, "\n".join(lines), *tables, *(f"[sites.a]\n{c}" for c in cases if c))]
+
+
+@given(text=settings_texts)
+@settings(deadline=None, database=None, suppress_health_check=list(HealthCheck))
+def _settings(text: str) -> None:
+    check_config(text.encode())
+
+
+def check_settings(data: bytes) -> str:
+    """What comes near a configuration is one, or is refused with its lines: any value in any place."""
+    return "drawn" if _settings.hypothesis.fuzz_one_input(data) is not None else "not drawn"
 
 
 # -- the rules
@@ -473,5 +490,6 @@ TARGETS = {
     "companies": Target(check_companies, drawn_seeds, (), 12),
     "audiences": Target(check_audiences, drawn_seeds, (), 25),
     "config": Target(check_config, config_seeds, CONFIG_WORDS, 150),
+    "settings": Target(check_settings, drawn_seeds, (), 60),
     "rules": Target(check_rules, rules_seeds, RULE_WORDS, 40),
 }

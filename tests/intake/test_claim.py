@@ -14,7 +14,17 @@ import pytest
 from lzsyncd.errors import LzsyncdError, NotPermitted
 from lzsyncd.feed.elements import Element
 from lzsyncd.intake import claim as claiming
-from lzsyncd.intake.claim import Judged, NotAsJudged, Order, claim, order_in, refuse_other_file_system, still_there
+from lzsyncd.intake.claim import (
+    PROBE,
+    Judged,
+    NotAsJudged,
+    Order,
+    claim,
+    is_empty_handed,
+    order_in,
+    refuse_other_file_system,
+    still_there,
+)
 from tests.system.program import REPOSITORY, unprivileged
 
 FILES = {"org.csv": b"org", "pos.csv": b"pos", "user.csv": b"user"}
@@ -229,3 +239,43 @@ def test_the_spool_must_be_on_the_inboxs_file_system(inbox: Path, tmp_path: Path
         assert names(inbox) == sorted([*FILES, "set.done"])
     finally:
         shutil.rmtree(other)
+
+
+# -- with another host that shares the folders
+
+
+def test_what_another_host_takes_in_the_last_moment_is_not_missed(
+    inbox: Path, spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NFS shows a name for a while after it was renamed: what was looked at a moment before is gone."""
+    order, real = order_of(inbox), os.rename
+
+    def overtaken(name: str, *others: str, **folders: int) -> None:
+        real(inbox / name, inbox.parent / name)
+        real(name, *others, **folders)
+
+    monkeypatch.setattr(os, "rename", overtaken)
+    claim(inbox, spool, order)
+    monkeypatch.undo()
+    assert is_empty_handed(spool, order)
+
+
+def test_a_claim_that_has_something_is_not_empty_handed(inbox: Path, spool: Path) -> None:
+    order = order_of(inbox)
+    claim(inbox, spool, order)
+    assert not is_empty_handed(spool, order)
+
+
+def test_two_hosts_may_try_the_spool_at_the_same_time(
+    inbox: Path, spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Path.rename
+
+    def overtaken(path: Path, target: Path) -> Path:
+        monkeypatch.undo()
+        refuse_other_file_system(inbox, spool)  # the other one's probe is the same file
+        return real(path, target)
+
+    monkeypatch.setattr(Path, "rename", overtaken)
+    refuse_other_file_system(inbox, spool)
+    assert PROBE not in names(inbox) + names(spool)

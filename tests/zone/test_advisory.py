@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from lzsyncd.config import Site
+from lzsyncd.config import Site, parse
 from lzsyncd.errors import SiteIsBusy, TryAgain
 from lzsyncd.intake.remote import _alone
 from lzsyncd.intake.watch import Watch
 from lzsyncd.service import sites
+from lzsyncd.service.daemon import Daemon
 from lzsyncd.service.errand import SITE_IS_BUSY, Errand
 from lzsyncd.service.sites import Charge
 from lzsyncd.zone.advisory import GONE, Lock
@@ -101,3 +102,18 @@ def test_a_site_that_is_busy_makes_nobody_wait_longer_each_time(charge: Charge) 
     for _ in range(5):
         charge.ended(SITE_IS_BUSY, Errand(charge.site))
     assert charge.not_before <= sites.monotonic() + sites.PAUSES[0]
+
+
+def test_status_says_who_works(charge: Charge) -> None:
+    head = f'[daemon]\ndata_dir = "{charge.site.folder.parent}"\n'
+    config = parse(f'{head}[sites.acme]\ndatabase = "{charge.site.database}"\n')
+    daemon = Daemon(config, lambda: config, pretty=False)
+    with closing(Database(charge.site)) as other:
+        other.lock("of the daemon, right, process 7")
+        daemon.charges["acme"].read_ledger()
+    assert "acme: lzsyncd of the daemon, right, process 7 works for it" in daemon.health.status()
+    assert daemon.health.report()["sites"]["acme"]["working"]
+    daemon.charges["acme"].read_ledger()
+    assert "works for it" not in daemon.health.status()
+    assert not daemon.health.report()["sites"]["acme"]["working"]
+    daemon.watch.stop()
