@@ -7,6 +7,7 @@ import math
 from http import HTTPStatus
 from urllib.parse import quote
 
+from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -66,8 +67,10 @@ def _enter(request: Request, form: dict[str, str]) -> Response:
     account = _account(site, who)
     if not fits(account.hash if account else None, form.get("password", "")) or site is None or account is None:
         house.throttle.failed(name, who, address, house.monotonic())
-        _note_failure(site, account, address, house)
-        return _form(name, onward=onward, name=who, problem=WRONG, status=HTTPStatus.UNAUTHORIZED)
+        response = _form(name, onward=onward, name=who, problem=WRONG, status=HTTPStatus.UNAUTHORIZED)
+        # after the answer: that it is written down takes its time, which would tell whose account is there
+        response.background = BackgroundTask(_note_failure, site, account, address, house)
+        return response
     house.throttle.succeeded(name, who, address)
     return _let_in(request, site, account, onward)
 

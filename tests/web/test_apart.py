@@ -1,8 +1,10 @@
 """Sites apart on the page: with an account, a session or a token of one site nothing of another is had, or guessed."""
 
+import asyncio
 import re
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from httpx2 import Response
@@ -156,6 +158,30 @@ def test_an_upload_goes_to_ones_own_inbox_whatever_its_batch_is_called(page: Pag
 def inbox_of(page: Page, name: str) -> Path:
     site: Site = load(page.folder / "lzsyncd.toml").sites[name]
     return site.inbox
+
+
+def test_a_wrong_guess_at_an_account_is_answered_before_it_is_written_down(page: Page):
+    """Writing waits for the disk: an answer that comes after it would tell whose account is there."""
+    body = urlencode({"site": "acme", "name": "ada", "password": "wrong"}).encode()
+    head = [(b"host", b"testserver"), (b"content-type", b"application/x-www-form-urlencoded")]
+    scope = {"type": "http", "method": "POST", "path": "/sign-in", "raw_path": b"/sign-in", "root_path": ""}
+    scope |= {"scheme": "http", "http_version": "1.1", "query_string": b"", "headers": head}
+    scope |= {"server": ("testserver", 80), "client": ("192.0.2.1", 1)}
+    told: list[tuple[str, int]] = []
+
+    def failures() -> int:
+        with kept(page.site) as store:
+            return sum(line.action == "sign-in failed" for line in store.deeds(2**62, 100))
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": body}
+
+    async def send(message: dict[str, object]) -> None:
+        told.append((str(message["type"]), failures()))
+
+    asyncio.run(page.app(scope, receive, send))
+    assert told == [("http.response.start", 0), ("http.response.body", 0)]
+    assert failures() == 1
 
 
 def test_signing_in_at_one_site_opens_no_other_and_a_wrong_guess_says_nothing(page: Page):
