@@ -30,7 +30,7 @@ FITS = {  # what may be asked for of a run, by where it stands
     Kind.SYNC: (Status.CHECKED,),
     Kind.UNDO: (Status.APPLIED,),
 }
-GLIMPSE = 5  # changes that a waiting set's own page shows
+GLIMPSE = 3  # changes that a waiting set's own page shows
 SHOWN = 100  # of what stands in the way of an undo
 
 

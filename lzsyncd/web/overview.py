@@ -93,12 +93,23 @@ def health_of(site: SiteState, last: RunLine | None, *, daemon: bool) -> Health:
 
 
 def _after(last: RunLine) -> Health:
+    if last.status == Status.CHECKED:
+        text = f"{_records(last.changed)} would change at the next slot. Look at the plan, or sync now."
+        return Health("wait", "clock", "Checked files wait for their slot", text)
+    if last.status == Status.UNDONE:
+        return Health("warn", "back", "The last set was taken back", "The site is as it was before it.")
+    if last.status == Status.DISCARDED:
+        return Health("warn", "skip", "The last set was given up", "The site is as it was before it came.")
     if last.status in BAD:
         return Health("bad", "cross", "The last set was not applied", last.message or "Its findings say what to mend.")
     if last.rejected:
-        text = f"{last.rejected:,} records could not be taken. The error log says what to mend."
+        text = f"{_records(last.rejected)} could not be taken. The error log says what to mend."
         return Health("warn", "bang", "In step, but for some records", text)
     return Health("good", "check", "All is well", "The site is in step with the last files.")
+
+
+def _records(number: int) -> str:
+    return "1 record" if number == 1 else f"{number:,} records"
 
 
 def _trouble(site: SiteState, *, daemon: bool) -> Health | None:

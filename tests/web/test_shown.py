@@ -48,6 +48,9 @@ def site(**more) -> SiteState:
         (site(), line("failed"), True, "The last set was not applied"),
         (site(), line(rejected=2), True, "In step, but for some records"),
         (site(), line(), True, "All is well"),
+        (site(), line(status="checked", changed=8, rejected=1), True, "Checked files wait for their slot"),
+        (site(), line(status="undone"), True, "The last set was taken back"),
+        (site(), line(status="discarded"), True, "The last set was given up"),
     ],
 )
 def test_the_worst_is_told_first(state: SiteState, last: RunLine | None, daemon: bool, title: str):
