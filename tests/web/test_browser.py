@@ -32,6 +32,7 @@ PAGES = (
     *("", "upload", "runs", "errors", "holds", "people", "people/1", "people/2", "units", "units/pos", "units/org/1"),
     *("audiences", "audiences/1", "settings", "account"),
 )
+ACCOUNTS = {"acme": {"ada": Role.ADMIN, "vera": Role.VIEWER}, "globex": {"gus": Role.ADMIN}}
 RULES = "['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice']"
 DESKTOP, PHONE = ViewportSize(width=1280, height=800), ViewportSize(width=360, height=740)
 
@@ -80,7 +81,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
     for site in load(config).sites.values():
         site.inbox.mkdir(parents=True)
         with kept(site) as store:
-            for name, role in {"ada": Role.ADMIN, "gus": Role.ADMIN, "vera": Role.VIEWER}.items():
+            for name, role in ACCOUNTS[site.name].items():
                 store.add_account(name, role, hash_of(PASSWORD), NOW)
     programs = [
         subprocess.Popen(
@@ -216,6 +217,40 @@ def test_an_admins_day(served: tuple[str, Path], browser: Browser) -> None:
     for deed in ("uploaded", "asked to sync", "asked to approve", "asked to undo"):
         expect(tab.get_by_text(deed).first).to_be_visible()
     assert complaints == []
+
+
+def send(tab: Tab, path: str, csrf: str) -> int:
+    """Send a form as a script in the page would; its status."""
+    script = "([to, csrf]) => fetch(to, {method: 'POST', body: new URLSearchParams({csrf})}).then(a => a.status)"
+    return int(tab.evaluate(script, [path, csrf]))
+
+
+def csrf_in(tab: Tab) -> str:
+    return str(tab.locator("input[name=csrf]").first.get_attribute("value"))
+
+
+def test_viewers_other_sites_and_stolen_or_missing_marks_change_nothing(
+    served: tuple[str, Path], browser: Browser
+) -> None:
+    address, _ = served
+    admin, viewer = (opened_tab(browser, address, name) for name in ("ada", "vera"))
+    stolen = csrf_in(admin)
+    for path in ("runs/none/approve", "runs/none/sync", "runs/none/undo", "upload/0000000000000000-0000000000000000"):
+        to = f"/sites/acme/{path}"
+        assert send(admin, to, "") == send(admin, to, "guess") == send(admin, to, csrf_in(viewer)) == 403, path
+        assert send(viewer, to, stolen) == send(viewer, to, csrf_in(viewer)) == 403, path
+        assert send(admin, to, stolen) in (400, 404), "with its own mark it is looked for"
+    viewer.goto("/sites/acme/upload")
+    expect(viewer.get_by_text("Your account may look, not upload")).to_be_visible()
+    other = opened_tab(browser, address, "gus", site="globex")
+    answers = []
+    for site in ("acme", "nosuch"):
+        assert send(other, f"/sites/{site}/runs/none/undo", csrf_in(other)) == send(other, "/sites/x/runs/y/undo", "")
+        other.goto(f"/sites/{site}/people")
+        expect(other.get_by_role("button", name="Sign in")).to_be_visible()
+        answers.append(other.content().replace(site, "SITE"))
+        other.goto("/sites/globex/")
+    assert answers[0] == answers[1], "whether there is such a site is not told"
 
 
 def check_accessible(tab: Tab, path: str = "", rules: str = RULES) -> None:
