@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from psycopg import OperationalError
 
 from lzsyncd.errors import SiteIsBusy
 from lzsyncd.ledger.runs import iso
 from lzsyncd.report import mail as mail_module
 from lzsyncd.report import smtp
 from lzsyncd.report.mail import Post
+from lzsyncd.zone.advisory import Lock
 from lzsyncd.zone.database import Database
 from tests.laws.company import BROKEN, DAY_ONE, DAY_TWO
+from tests.laws.ground import ask
 from tests.report.conftest import HR, IT, Office, secret
 from tests.report.letterbox import OK, PASSWORD, USER, Letterbox, Papers, blunt_server, served
 from tests.sync.desk import ON_SQLITE, Killed
@@ -286,6 +289,39 @@ def test_two_who_send_at_the_same_time_send_each_mail_once(
         return found
 
     monkeypatch.setattr(mail_module.mails, "due", overtaken)
+    office.post()
+    assert len(box.taken) == 1
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_nobody_sends_while_another_host_does(office: Office, box: Letterbox) -> None:
+    office.arrive(DAY_TWO)
+    with closing(Database(office.site)) as other:
+        assert other.is_alone(Lock.POST)
+        with pytest.raises(SiteIsBusy, match="Somebody else sends"):
+            office.post()
+    assert box.taken == []
+    office.post()
+    assert len(box.taken) == 1
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_who_has_lost_the_session_sends_nothing_and_somebody_else_does(
+    office: Office, box: Letterbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.arrive(DAY_TWO)
+    real = Post._connected
+
+    def stopped(post: Post) -> Any:
+        ask(office.site, "SELECT pg_terminate_backend(?)", post.database.connection.info.backend_pid)
+        return real(post)
+
+    monkeypatch.setattr(Post, "_connected", stopped)
+    with pytest.raises(OperationalError, match="terminat"):
+        office.post()
+    monkeypatch.undo()
+    assert box.taken == []
+    office.later(minutes=2)
     office.post()
     assert len(box.taken) == 1
 
