@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from lzsyncd.config import Site
+from lzsyncd.learning import members as asking
 from lzsyncd.sync.ending import Result
-from tests.laws.ground import Ground, ask, csv_of, sync, sync_at, tell
-from tests.learning.world import A_DAY, ask_rules, members_of, taught
+from tests.laws.ground import Ground, ask, csv_of, look, sync, sync_at, tell
+from tests.learning.world import A_DAY, ask_rules, members_of, taught, undo
 from tests.reference import model
 from tests.sync.desk import ON_SQLITE, Desk
 
@@ -66,6 +67,21 @@ def test_whoever_leaves_loses_the_learning_and_gets_the_same_row_back(ground: Gr
     sync(site, files())
     assert learning(site)[2, "course:1"] is True
     assert len(ask(site, "SELECT * FROM lz_assignment")) == 2
+
+
+@pytest.mark.parametrize("worth", [1, asking.WORTH_AN_INDEX])
+def test_rules_asked_at_once_ask_for_all_they_say_and_find_nobody_twice(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch, worth: int
+) -> None:
+    monkeypatch.setattr(asking, "WORTH_AN_INDEX", worth)
+    below, named = {"field": "org", "under": "A"}, {"field": "username", "in": ["u2", "u3"]}
+    late, in_b = {"field": "start_date", "before": "2026-11-01"}, {"field": "org", "is": "B"}
+    ways = {"name": "Ways", "match": "any", "rules": [below, in_b, {"field": "lastname", "is": "Lee"}]}
+    rest = {"name": "Rest", "rules": [below, named]}
+    group = {"name": "Group", "rules": [{"any": [in_b, named]}, late]}
+    site = site_with(ground, ways, rest, group)
+    assert sync(site, files()).learning["joined"] == 5
+    assert members_of(site) == {"Ways": {1, 2, 3}, "Rest": {2}, "Group": {3}}
 
 
 def test_learning_is_due_and_dated_anew_when_it_comes_back(ground: Ground) -> None:
@@ -161,6 +177,21 @@ def test_items_that_are_added_and_taken_out_follow_for_all_members(ground: Groun
     assert sync(other, files()).learning == {"joined": 0, "left": 0, "assigned": 2, "unassigned": 2}
     assert learning(other)[1, "course:1"] is False
     assert learning(other)[1, "course:2"] is True
+
+
+def test_undo_takes_back_who_joined_an_audience_that_was_new_and_one_that_stood(ground: Ground) -> None:
+    site = site_with(ground, UNDER_A)
+    before = look(site)
+    first = sync_at(A_DAY, site, files())
+    between = look(site)
+    second = sync_at(A_DAY + timedelta(hours=1), site, files("1,C,,2026-11-20", PEOPLE[1], "3,B,,2026-10-01"))
+    assert members(site) == {2, 3}
+    undo(site, second.run, A_DAY + timedelta(hours=2))
+    assert (members(site), look(site)) == ({1, 2}, between)
+    undone = undo(site, first.run, A_DAY + timedelta(hours=3))
+    assert look(site) == before
+    undo(site, undone, A_DAY + timedelta(hours=4))
+    assert look(site) == between
 
 
 def test_people_made_by_hand_and_their_jobs_are_asked_too(ground: Ground) -> None:

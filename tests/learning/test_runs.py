@@ -1,7 +1,7 @@
 """Whatever a run brings: a run that asks only about whom it touches comes to what asking everybody comes to."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from random import Random
 
 import pytest
@@ -11,11 +11,9 @@ from hypothesis import strategies as st
 from lzsyncd.config import Site
 from lzsyncd.learning import audiences as learning
 from lzsyncd.learning import members
-from lzsyncd.sync.run import Options
-from lzsyncd.sync.undo import take_back
 from tests.companies import History, histories
-from tests.laws.ground import Ground, Row, ask, connected, days, look, moderate, sync, sync_at
-from tests.learning.world import A_DAY, ask_rules, audiences, expected, members_of, taught
+from tests.laws.ground import Ground, Row, ask, days, look, moderate, sync, sync_at
+from tests.learning.world import A_DAY, ask_rules, audiences, expected, members_of, taught, undo
 
 NOBODY = {"joined": 0, "left": 0, "assigned": 0, "unassigned": 0}
 
@@ -93,9 +91,3 @@ def shuffled(files: dict[str, bytes], chance: Random) -> dict[str, bytes]:
             chance.shuffle(records)
         found[name] = b"".join([head, *records])
     return found
-
-
-def undo(site: Site, run: str, now: datetime) -> str:
-    with connected(site) as database:
-        database.lock("of a test")
-        return take_back(database, site, run, Options(clock=lambda: now)).run

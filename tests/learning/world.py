@@ -12,6 +12,7 @@ from lzsyncd.intake.sets import FileSet
 from lzsyncd.ledger.runs import new_run_id
 from lzsyncd.sync.ending import Result
 from lzsyncd.sync.run import Options, Run
+from lzsyncd.sync.undo import take_back
 from tests.companies import PERSON_KEYS, UNIT_KEYS
 from tests.laws.ground import Row, ask, connected
 from tests.reference.audiences import World, is_broken, matched
@@ -148,6 +149,13 @@ def ask_rules(site: Site, *, slot: str | None = "daily:x", now: datetime = A_DAY
     with connected(site) as database:
         options = Options(clock=lambda: now, slot=slot, trigger="slot")
         return Run(database, site, new_run_id(now), options).sync(FileSet({}))
+
+
+def undo(site: Site, run: str, now: datetime = A_DAY) -> str:
+    """Take a run back; returns the run that did."""
+    with connected(site) as database:
+        database.lock("of a test")
+        return take_back(database, site, run, Options(clock=lambda: now)).run
 
 
 def world_of(site: Site, now: datetime = A_DAY) -> World:
