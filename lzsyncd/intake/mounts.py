@@ -1,16 +1,21 @@
-"""What is mounted where: file systems that tell of no events, and mounts that came and went."""
+"""What is mounted where: file systems that tell of no events, mounts that come and go, watches that go with them."""
 
+import contextlib
+import os
 import re
 import select
 from pathlib import Path
 
 TABLE = Path("/proc/self/mountinfo")  # proc(5)
+WATCHES = Path("/proc/self/fdinfo")  # proc_pid_fdinfo(5)
 SILENT = (
     *("nfs", "cifs", "smb", "fuse", "9p", "afs", "ceph", "glusterfs", "lustre", "gfs2", "ocfs2", "beegfs"),
     *("virtiofs", "vboxsf", "vmhgfs", "prl_fs"),  # folders that a virtual machine shares with its host
 )
 
 _ESCAPED = re.compile(rb"\\([0-7]{3})")
+_WATCH = re.compile(r"^inotify wd:\d+ ino:([0-9a-f]+) sdev:([0-9a-f]+) ", re.MULTILINE)
+_MINOR = 20  # bits of a device's number inside the kernel
 
 
 class Mounts:
@@ -47,6 +52,20 @@ class Mounts:
             if len(point.parts) >= best and path.is_relative_to(point):  # of several at one place the last is on top
                 best, kind = len(point.parts), fstype
         return kind
+
+
+def watched() -> set[tuple[int, int]]:
+    """The folders whose events the kernel has for this process: device and inode.
+
+    File systems that show programs other numbers than their own (Btrfs, some overlays) are not found again here.
+    """
+    found: set[tuple[int, int]] = set()
+    for path in WATCHES.iterdir():
+        with contextlib.suppress(OSError):  # closed meanwhile
+            for inode, device in _WATCH.findall(path.read_text()):
+                major, minor = divmod(int(device, 16), 1 << _MINOR)
+                found.add((os.makedev(major, minor), int(inode, 16)))
+    return found
 
 
 def _point(line: bytes) -> tuple[Path, str]:

@@ -22,7 +22,7 @@ from lzsyncd.feed.elements import MENDED_MARK
 from lzsyncd.intake.candidate import Entry
 from lzsyncd.intake.lease import has_writer
 from lzsyncd.intake.markers import LIMIT, MARKERS, SET_FILES, Marker, read_marker
-from lzsyncd.intake.mounts import Mounts
+from lzsyncd.intake.mounts import Mounts, watched
 
 LIBRARY = "watchdog.observers"  # its log
 EVENTS = [  # not reading, which we do ourselves, and not that the folder itself has changed
@@ -263,13 +263,15 @@ class Watch:
                 logging.getLogger("lzsyncd").debug("A dead watch could not be taken back.")
 
     def renew(self, site: str) -> None:
-        """Watch an inbox anew after mounts have changed.
+        """Watch an inbox anew where a change of mounts has ended its watch.
 
         A folder that was unmounted and mounted again looks the same, but its watch is gone (inotify(7), IN_UNMOUNT), of
-        which the library says nothing.
+        which the library says nothing; the kernel does. Most mounts concern no inbox: a machine with containers has one
+        every few seconds, and arming a hundred inboxes anew takes as long as idling for minutes.
         """
         if self._mounts.have_changed():
-            self._doubted = set(self._armed)
+            alive = watched()
+            self._doubted = {name for name, armed in self._armed.items() if armed.identity not in alive}
         if site in self._doubted:
             with contextlib.suppress(OSError):  # whoever asks whether all is well hears that it is not
                 self.arm(site, self._armed[site].path)
