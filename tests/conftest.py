@@ -11,17 +11,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from lzsyncd.config import Site
 from lzsyncd.zone.database import opened
 
 from .postgres import Cluster
 
-# In CI the same examples each time: a gate says whether this change is right, the long runs look for what nobody knows.
-settings.register_profile("ci", derandomize=True)
-if os.environ.get("CI"):
-    settings.load_profile("ci")
+# A busy machine is no fault of an example. In CI the same examples each time: a gate says whether this change is right,
+# the long runs look for what nobody knows.
+BUSY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("anywhere", BUSY)
+settings.register_profile("ci", BUSY, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "anywhere")
 
 # Tests start hundreds of programs: each would compile lzsyncd anew (80 ms) where the environment forbids to keep it.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
