@@ -57,17 +57,24 @@ def decisions_on(visit: Visit, database: Database, run: RunSummary) -> dict[str,
 
 
 def undo_preview(visit: Visit) -> Response:
-    """What taking a run back would do, or what stands in the way. Nothing is changed by looking."""
+    """What taking a run back would do, or what stands in the way. Nothing is changed by looking.
+
+    The page comes at once and fetches what it would do: that compares all that the run has written.
+    """
     require_admin(visit)
-    run_id = visit.place("run")
+    is_part = bool(visit.request.headers.get("hx-request"))
+    if not is_part and not visit.asked("known"):
+        with visit.ledger() as database:
+            return visit.page("undo.html", here="runs", run=_run(database, visit.place("run")), known=False)
     problem, found = "", None
     with visit.house.requests(visit.site) as database:
-        run = _run(database, run_id)
+        run = _run(database, visit.place("run"))
         try:
-            found = possible(database, run_id, Options(clock=visit.house.clock))
+            found = possible(database, run.run, Options(clock=visit.house.clock))
         except Usage as error:
             problem = str(error)
-    return visit.page("undo.html", here="runs", run=run, found=found, problem=problem, inverse=INVERSE, shown=SHOWN)
+    values = {"run": run, "found": found, "problem": problem, "inverse": INVERSE, "shown": SHOWN, "known": True}
+    return visit.page("undo-part.html" if is_part else "undo.html", here="runs", **values)
 
 
 def approve(visit: Visit) -> Response:

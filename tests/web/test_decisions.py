@@ -110,11 +110,15 @@ def test_an_undo_is_shown_before_it_is_asked_for(page: Page):
     client = page.browser("ada")
     with opened(page.site) as database:
         first, last = (str(row[0]) for row in database.rows("SELECT id FROM sync_run ORDER BY id"))
-    text = client.get(f"/sites/acme/runs/{last}/undo").text
+    text = client.get(f"/sites/acme/runs/{last}/undo?known=1").text
     assert "Changed, as before" in text
     assert "Take it back</button>" in text
-    assert "is not the latest applied one" in client.get(f"/sites/acme/runs/{first}/undo").text
+    at_once = client.get(f"/sites/acme/runs/{last}/undo").text
+    assert ("hx-get" in at_once, "Take it back</button>" in at_once) == (True, False)
+    part = client.get(f"/sites/acme/runs/{last}/undo", headers={"hx-request": "true"}).text
+    assert ("<html" in part, "Take it back</button>" in part) == (False, True)
+    assert "is not the latest applied one" in client.get(f"/sites/acme/runs/{first}/undo?known=1").text
     with opened(page.site) as database:
         database.run("UPDATE lz_user SET city = 'elsewhere' WHERE idnumber = 'E1000'")
-    assert "was changed since" in client.get(f"/sites/acme/runs/{last}/undo").text
+    assert "was changed since" in client.get(f"/sites/acme/runs/{last}/undo?known=1").text
     assert page.browser("vera").get(f"/sites/acme/runs/{last}/undo").status_code == 403
