@@ -48,6 +48,10 @@ class TryAgain(LzsyncdError):
     exit_code = ExitCode.TRY_AGAIN
 
 
+class OutcomeUnknown(TryAgain):
+    """The database went away between a commit and its answer; the ledger tells whoever comes next."""
+
+
 class SiteIsBusy(TryAgain):
     """Somebody else works for the site; when that is done it may be nobody's turn any more."""
 
@@ -60,6 +64,10 @@ class NotPermitted(LzsyncdError):
 
 class DiskFull(LzsyncdError):
     """Something can't be written for want of room; the same command works once there is some."""
+
+
+class NoMemory(LzsyncdError):
+    """There is not enough memory. What was begun was rolled back."""
 
 
 class Interrupted(LzsyncdError):

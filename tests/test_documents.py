@@ -68,6 +68,18 @@ def code(text: str) -> list[str]:
     return re.findall("`([^`]+)`", text)
 
 
+# -- docs/faults.md
+
+
+def test_each_fault_names_a_test_that_makes_it_happen():
+    told = [row for row in rows((ROOT / "docs/faults.md").read_text(encoding="utf-8")) if row]
+    assert len(told) > 40
+    for it, *_, last in told:
+        (named,) = code(last)
+        file, _, test = named.partition("::")
+        assert f"\ndef {test}(" in (ROOT / file).read_text(encoding="utf-8"), it
+
+
 # -- docs/files.md
 
 

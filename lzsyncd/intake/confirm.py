@@ -1,4 +1,4 @@
-"""Do the files of a set fit what its completion markers say of them?"""
+"""Are the files of a set what was judged in the inbox, and do they fit what its completion markers say of them?"""
 
 import os
 import stat
@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lzsyncd.checks.catalogue import Finding
+from lzsyncd.intake.claim import Order
 from lzsyncd.intake.markers import LIMIT, Named, read_marker
 from lzsyncd.intake.spool import Taken
 
@@ -20,6 +21,21 @@ def confirmed(taken: Sequence[Taken], markers: Sequence[Path]) -> list[Taken]:
     """
     said = [(path.name, named) for path in markers if is_plain(path) for named in _read(path)]
     return [_confirmed(file, [(marker, named) for marker, named in said if named.name == file.name]) for file in taken]
+
+
+def as_judged(taken: Sequence[Taken], order: Order) -> list[Taken]:
+    """The files, those with the finding `file.changed` that have another size than when the set was found complete.
+
+    An SFTP server syncs nothing: a power cut may leave half of what was claimed and not copied yet, and whoever is in
+    the other half would be taken for gone.
+    """
+    return [_as_judged(file, order.files[file.element].size) for file in taken]
+
+
+def _as_judged(file: Taken, size: int) -> Taken:
+    if file.finding is not None or file.size == size:
+        return file
+    return replace(file, finding=Finding("file.changed", file.element, 1, file=file.name))
 
 
 def not_as_counted(file: Taken, records: int) -> Finding | None:

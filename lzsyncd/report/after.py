@@ -47,7 +47,8 @@ def after_commit(database: Database, site: Site, run_id: str) -> None:
         if waits and order is None and files:
             _keep_for_a_person(site, told, spool, files)
         if not waits:
-            _keep(site, run_id, spool, [*files.values(), *_uncopied(spool, order, read=told.status not in NOT_READ)])
+            paths = [*files.values(), *_uncopied(spool, order, read=told.status not in NOT_READ)]
+            _keep(site, run_id, paths, [path for path in _claimed(spool, order) if path not in paths])
         with writing(site.outbox):
             write_outbox(database, site, run_id, files)
         if waits:
@@ -77,12 +78,17 @@ def _is_whole(spool: Path, name: str) -> bool:
     return (spool / name).is_file() and not os.path.lexists(spool / CLAIMED / name)
 
 
-def _keep(site: Site, run_id: str, spool: Path, paths: list[Path]) -> None:
+def _claimed(spool: Path, order: Order | None) -> list[Path]:
+    """What came from the inbox and is still in `claimed/`: beside it may lie what a killed run has packed of it."""
+    paths = [spool / CLAIMED / judged.name for judged in order.names] if order else []
+    return [path for path in paths if os.path.lexists(path)]
+
+
+def _keep(site: Site, run_id: str, paths: list[Path], left: list[Path]) -> None:
     """Files and markers go to the archive; what could not be taken goes to quarantine as it is."""
     if paths:
         with writing(archive_folder(site, run_id)):
             archive(paths, archive_folder(site, run_id))
-    left = [path for path in (spool / CLAIMED).glob("*") if path not in paths]
     if left:
         quarantine(site, run_id, left, "This could not be taken; the report of the run says why.")
 
@@ -107,7 +113,7 @@ def put_aside(site: Site, run_id: str, reason: str) -> None:
     """
     spool = site.folder / "spool" / run_id
     order = order_in(spool)
-    claimed = list((spool / CLAIMED).glob("*"))
+    claimed = _claimed(spool, order)
     copies = [spool / judged.name for judged in order.names] if order else []
     still = {path.name for path in claimed}
     quarantine(site, run_id, [*claimed, *(p for p in copies if p.name not in still and is_plain(p))], reason)

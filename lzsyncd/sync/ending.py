@@ -4,10 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lzsyncd.errors import ExitCode, LzsyncdError, TryAgain
+from lzsyncd.errors import ExitCode, LzsyncdError, NoMemory, TryAgain
 from lzsyncd.ledger.status import Status
 from lzsyncd.sync.preview import Preview
 from lzsyncd.zone.database import Database
+
+NO_MEMORY = (
+    "There is not enough memory: give it more (MemoryMax of the unit, ulimit -v), or let fewer runs work at the same "
+    "time (workers)."
+)
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,8 @@ def describe(error: Exception) -> str:
     """An error without the values a database puts into its text (law 8)."""
     if isinstance(error, LzsyncdError):
         return str(error)
+    if isinstance(error, MemoryError):
+        return NO_MEMORY
     if isinstance(error, OSError):
         return f"{type(error).__name__}: {error.strerror}."
     state = getattr(error, "sqlstate", "") or ""
@@ -71,5 +78,7 @@ def describe(error: Exception) -> str:
 
 
 def translate(error: Exception) -> Exception:
-    """A database that is away, as the exception that says so."""
+    """A database that is away, or memory that is not there, as the exception that says so."""
+    if isinstance(error, MemoryError):
+        return NoMemory(NO_MEMORY)
     return TryAgain("The database went away; nothing was changed.") if Database.is_away(error) else error

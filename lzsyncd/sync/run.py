@@ -17,7 +17,7 @@ from lzsyncd.errors import Interrupted
 from lzsyncd.feed.elements import Element
 from lzsyncd.feed.stage import Staged, Stager
 from lzsyncd.intake.claim import CLAIMED, Order
-from lzsyncd.intake.confirm import confirmed, not_as_counted
+from lzsyncd.intake.confirm import as_judged, confirmed, not_as_counted
 from lzsyncd.intake.sets import FileSet
 from lzsyncd.intake.spool import Taken, is_large, packing, set_hash, take, take_claimed
 from lzsyncd.learning.writing import write_learning
@@ -128,7 +128,7 @@ class Run:
 
         def taken() -> list[Taken]:
             found = take_claimed(file_set, self.spool, self.site.max_file_size, self.database.fence)
-            return confirmed(found, [folder / marker.name for marker in order.markers])
+            return confirmed(as_judged(found, order), [folder / marker.name for marker in order.markers])
 
         return self._go(file_set, taken)
 

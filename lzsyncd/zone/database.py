@@ -12,6 +12,7 @@ from lzsyncd.config import Site
 from lzsyncd.errors import (
     DiskFull,
     NotPermitted,
+    OutcomeUnknown,
     TryAgain,
     refused_by_server,
     refused_by_sqlite,
@@ -27,6 +28,10 @@ from lzsyncd.zone.packing import Packed
 
 LOCK_TIMEOUT = "10s"  # as long as SQLite waits: who locks a table for longer is told, with exit code 75
 MANY = 10_000  # new rows from which indexes are worth building last (measured on PostgreSQL: 10.9 s against 4.4 s)
+
+OUTCOME_UNKNOWN = (
+    "The database went away at the commit: it is not known whether the run was applied; the next sync asks the ledger."
+)
 
 # SQLSTATE: connection exceptions, shutting or starting up, too many connections, lock not available, snapshot too old
 AWAY_STATES = ("08", "57P0", "53300", "55P03", "40001")
@@ -212,10 +217,18 @@ class Database:
             yield
             if not self.dialect.staging_is_private:
                 self._drop_staging()
-            self.run("COMMIT")
+            self._commit()
         except BaseException:
             self._staging.clear()
             self._roll_back()
+            raise
+
+    def _commit(self) -> None:
+        try:
+            self.run("COMMIT")
+        except Exception as error:
+            if isinstance(self.dialect, PostgreSQL) and self.connection.closed:  # perhaps after the server heard it
+                raise OutcomeUnknown(OUTCOME_UNKNOWN) from error
             raise
 
     def _roll_back(self) -> None:

@@ -329,6 +329,13 @@ def test_a_day_has_one_slot_also_when_its_schedule_is_put_off():
     assert timetable.next(at("2026-11-22T03:00")).name == "daily:2026-11-22"
 
 
+def test_a_site_that_moves_to_another_time_zone_has_one_slot_a_day():
+    claimed = {"daily:2026-11-22": at("2026-11-21T12:00")}  # 02:00 on the 22nd, fourteen hours ahead
+    moved = site("daily at 02:00", "Pacific/Pago_Pago")
+    assert moved.due(claimed, at("2026-11-21T13:30"), at("2026-11-22T14:00")) == ((), ())
+    assert names(moved.due(claimed, at("2026-11-22T14:00"), at("2026-11-23T14:00"))) == (["daily:2026-11-23"], [])
+
+
 def test_a_daily_schedule_that_becomes_weekly_goes_on_from_its_last_slot():
     claimed = {"daily:2026-11-22": at("2026-11-22T02:00")}
     timetable = site("weekly on sunday at 02:00")

@@ -42,6 +42,8 @@ CLAIMED = {
     "before the commit": Point("lzsyncd.zone.database", "Database.run", "before", text="COMMIT"),
     "after the commit": Point("lzsyncd.zone.database", "Database.run", text="COMMIT"),
     "half of the archive": Point("pathlib", "Path.rename", call=2, text="/archive/"),
+    "half of a marker is packed": Point("gzip", "GzipFile.close", "before", call=4),
+    "a marker is packed": Point("lzsyncd.intake.spool", "pack", call=4),
     "a marker is in the archive": Point("pathlib", "Path.rename", call=4, text="/archive/"),
     "the archive": Point("lzsyncd.report.after", "archive"),
     "half of the outbox": Point("lzsyncd.report.outbox", "_make_durable"),
@@ -99,6 +101,22 @@ def test_the_next_errand_ends_as_if_nothing_had_happened(at_once: Desk, name: st
     assert not (at_once.site.folder / "quarantine").exists()
     at_once.work()
     assert at_once.statuses()[-1] == "applied"
+
+
+@ON_SQLITE
+def test_a_file_that_a_power_cut_has_shortened_is_not_taken_for_whole(at_once: Desk) -> None:
+    """An SFTP server syncs nothing: what was claimed and not yet copied may be half of what was judged."""
+    order = at_once.deliver(DAY_TWO_MARKED)
+    killed_at(CLAIMED["the set is claimed"], lambda: at_once.work(order))
+    (spool,) = (at_once.site.folder / "spool").iterdir()
+    users = spool / "claimed" / "user.csv"
+    users.write_bytes(b"".join(DAY_TWO["user.csv"].splitlines(keepends=True)[:2]))
+    before = at_once.people()
+    at_once.work()
+    assert at_once.people() == before
+    (run,) = (run for run in at_once.runs() if run["status"] == "rejected")
+    assert at_once.findings(run["id"]) == ["file.changed"]
+    assert at_once.spool() == []
 
 
 AT_THE_SLOT = {

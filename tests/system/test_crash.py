@@ -19,6 +19,7 @@ from tests.laws.company import DAY_ONE, DAY_TWO, PEOPLE
 from tests.laws.ground import LZ, ask, connected, csv_of
 from tests.system.aftermath import State, is_sound, leftovers, mended, newest, state, sync_when_free, wait_until_free
 from tests.system.conftest import Kitchen, undisturbed_of
+from tests.system.disks import Disk
 from tests.system.program import Place, Point, ended
 
 KILLS = int(os.environ.get("LZSYNCD_KILLS", "2"))
@@ -202,35 +203,6 @@ def indexes(place: Place) -> set[str]:
 
 
 # --- power cuts ------------------------------------------------------------------------------------------------------
-
-
-class Disk:
-    """A file system of its own on a file; a copy of that file is what a power cut leaves: unsynced writes are lost."""
-
-    def __init__(self, folder: Path) -> None:
-        self.image, self.mounted = folder / "image", folder / "disk"
-        self.mounted.mkdir()
-        with self.image.open("wb") as image:
-            image.truncate(64 << 20)
-        _run("mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0", self.image)
-        self.mount(self.image)
-
-    def mount(self, image: Path) -> None:
-        _run("mount", "-o", "loop", image, self.mounted)
-
-    def cut_power(self) -> None:
-        """Whatever was not synced is gone."""
-        remains = self.image.with_name("remains")
-        _run("cp", "--sparse=always", self.image, remains)
-        self.unmount()
-        self.mount(remains)
-
-    def unmount(self) -> None:
-        _run("umount", "--lazy", self.mounted)
-
-
-def _run(*words: str | Path) -> None:
-    subprocess.run([str(word) for word in words], check=True, capture_output=True)
 
 
 @pytest.fixture

@@ -1,0 +1,40 @@
+"""A disk that loses what was not synced when its power fails."""
+
+import subprocess
+from pathlib import Path
+
+
+class Disk:
+    """A file system of its own on a file; a copy of that file is what a power cut leaves: unsynced writes are lost."""
+
+    def __init__(self, folder: Path) -> None:
+        self.image, self.mounted = folder / "image", folder / "disk"
+        self.mounted.mkdir()
+        with self.image.open("wb") as image:
+            image.truncate(64 << 20)
+        _run("mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0", self.image)
+        self._mount()
+
+    def _mount(self) -> None:
+        _run("mount", "-o", "loop", self.image, self.mounted)
+
+    def cut_power(self) -> None:
+        """Whatever was not synced is gone."""
+        remains = self.image.with_name("remains")
+        _run("cp", "--sparse=always", self.image, remains)
+        self.unmount()
+        self.image.unlink()  # whoever still has it open goes on writing to what nobody sees
+        remains.rename(self.image)
+        self._mount()
+
+    def sync(self) -> None:
+        """Whatever is on it stays."""
+        _run("sync", "-f", self.mounted)
+
+    def unmount(self) -> None:
+        """Nobody sees it any more."""
+        _run("umount", "--lazy", self.mounted)
+
+
+def _run(*words: str | Path) -> None:
+    subprocess.run([str(word) for word in words], check=True, capture_output=True)
