@@ -3,6 +3,7 @@
 import os
 import random
 import shutil
+import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -23,6 +24,13 @@ CAN_CUT = not os.geteuid() and all(shutil.which(program) for program in ("mkfs.e
 Open = Callable[..., Workshop]
 
 
+def disk_in(folder: Path) -> Disk:
+    try:
+        return Disk(folder)
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"no file system can be mounted here: {error.stderr.decode().strip()}")
+
+
 @pytest.fixture
 def workshop(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Open]:
     """Opens a workshop, on a disk that can lose its power where it is asked for."""
@@ -30,7 +38,7 @@ def workshop(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Open]:
 
         def opened(database: str, *, power: bool = False) -> Workshop:
             cluster: Cluster | None = request.getfixturevalue("cluster") if database == "postgresql" else None
-            disk = Disk(tmp_path) if power else None
+            disk = disk_in(tmp_path) if power else None
             if disk:
                 stack.callback(disk.unmount)
             box = stack.enter_context(served(Letterbox()))
