@@ -14,6 +14,7 @@ from lzsyncd.cli.choice import has_ledger
 from lzsyncd.cli.output import say
 from lzsyncd.config import Config, Site
 from lzsyncd.errors import LzsyncdError, Usage
+from lzsyncd.intake.candidate import SHOWN, capped
 from lzsyncd.intake.watch import Inbox
 from lzsyncd.ledger import waiting
 from lzsyncd.ledger.feed import Silence
@@ -194,7 +195,7 @@ def _lines(site: SiteState) -> list[str]:
     last = site.last_run
     rows = [("WRONG", text) for text in site.trouble]
     rows += [("LATE", f"no good set came until {site.feed_due_at[:16]}Z")] if site.feed_late else []
-    rows.append(("inbox", ", ".join(site.inbox) or "empty"))
+    rows.append(("inbox", ", ".join(capped(site.inbox[:SHOWN], len(site.inbox))) or "empty"))
     rows += [("", text) for text in site.waiting]
     if site.near_misses:
         rows.append(("", f"close, but not the right name: {', '.join(site.near_misses)}"))

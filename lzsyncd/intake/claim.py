@@ -8,6 +8,7 @@ is compared with what was judged, before and after. Nothing is opened here, and 
 
 import json
 import os
+import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -175,22 +176,31 @@ def refuse_other_file_system(inbox: Path, spool: Path) -> None:
         LzsyncdError: they are not on one file system and mount.
         NotPermitted: one of them may not be written.
     """
+    name = f"{PROBE}-{secrets.token_hex(8)}"  # nobody can have put a link or a folder there
     with writing(spool):
         spool.mkdir(mode=0o700, parents=True, exist_ok=True)
     with writing(inbox):
-        (inbox / PROBE).touch(mode=0o600)
+        _sweep_trials(inbox, spool)
+        os.close(os.open(inbox / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
         try:
-            with suppress(FileNotFoundError):  # another host tries it, too, and its rename has taken this one along
-                (inbox / PROBE).rename(spool / PROBE)
+            with suppress(FileNotFoundError):  # another host tries it, too, and has swept this one away
+                (inbox / name).rename(spool / name)
         except OSError as error:
-            (inbox / PROBE).unlink(missing_ok=True)
+            (inbox / name).unlink(missing_ok=True)
             if isinstance(error, PermissionError):
                 raise
             raise LzsyncdError(
                 f"{inbox} and {spool} must be on one file system and mount; files can't be claimed by renaming them "
                 f"({os.strerror(error.errno or 0)})."
             ) from None
-        (spool / PROBE).unlink(missing_ok=True)
+        (spool / name).unlink(missing_ok=True)
+
+
+def _sweep_trials(*folders: Path) -> None:
+    """Remove what trials left that were killed; what somebody put there, and can't be removed, is in nobody's way."""
+    for path in (path for folder in folders for path in folder.glob(f"{PROBE}-*")):
+        with suppress(OSError):
+            path.unlink()
 
 
 @contextmanager

@@ -142,6 +142,14 @@ def test_one_sites_trouble_does_not_hide_the_others(place: Any, lzsyncd: Callabl
     assert "a.test" not in json.dumps(broken)
 
 
+def test_of_a_full_inbox_people_see_a_few_names_and_programs_all(place: Any, lzsyncd: Callable[..., Any]) -> None:
+    place.site.inbox.mkdir(parents=True, exist_ok=True)
+    for number in range(1_000, 3_000):
+        (place.site.inbox / f"{number}.txt").touch()
+    assert len(told(lzsyncd)["sites"][0]["inbox"]) == 2_003  # and the set of the fixture
+    assert "1009.txt, and 1,993 more\n" in lzsyncd("status").out
+
+
 def test_an_inbox_that_is_not_there_is_trouble(place: Any, lzsyncd: Callable[..., Any]) -> None:
     place.site.inbox.rename(place.folder / "moved")
     (site,) = told(lzsyncd)["sites"]

@@ -273,9 +273,37 @@ def test_two_hosts_may_try_the_spool_at_the_same_time(
 
     def overtaken(path: Path, target: Path) -> Path:
         monkeypatch.undo()
-        refuse_other_file_system(inbox, spool)  # the other one's probe is the same file
+        refuse_other_file_system(inbox, spool)  # it sweeps away what was tried with
         return real(path, target)
 
     monkeypatch.setattr(Path, "rename", overtaken)
     refuse_other_file_system(inbox, spool)
-    assert PROBE not in names(inbox) + names(spool)
+    assert not any(name.startswith(PROBE) for name in names(inbox) + names(spool))
+
+
+# -- with somebody who means harm
+
+
+def put_link(path: Path) -> None:
+    path.symlink_to(path.parent.parent / "elsewhere")
+
+
+def put_folder(path: Path) -> None:
+    path.mkdir()
+    (path / "more").write_bytes(b"more")
+
+
+@pytest.mark.parametrize("put", [put_link, put_folder, os.mkfifo, Path.touch])
+def test_what_somebody_puts_under_the_name_of_the_trial_is_not_followed_and_stops_nothing(
+    inbox: Path, tmp_path: Path, put: Callable[[Path], object]
+) -> None:
+    put(inbox / PROBE)
+    for folder in (inbox, tmp_path / "spool"):
+        folder.mkdir(exist_ok=True)
+        (folder / f"{PROBE}-0f").touch()  # a trial that was killed
+    for _ in range(2):
+        refuse_other_file_system(inbox, tmp_path / "spool")
+    assert not (tmp_path / "elsewhere").exists()
+    assert names(tmp_path / "spool") == []
+    assert set(names(inbox)) - {PROBE} == {*FILES, "set.done"}
+    assert put is not put_folder or (inbox / PROBE / "more").exists()
