@@ -41,6 +41,7 @@ class Summary:
         changed: people whose cells differ from the company without `change`.
         joined: people who are not in the company without `change`.
         left: people of the company without `change` who are gone.
+        left_suspended: those of them who had been suspended.
         broken: records broken on purpose, by the finding each is meant to earn.
     """
 
@@ -50,6 +51,7 @@ class Summary:
     changed: int = 0
     joined: int = 0
     left: int = 0
+    left_suspended: int = 0
     broken: dict[str, int] = field(default_factory=dict)
 
 
@@ -99,6 +101,7 @@ def write_company(
         changed=export.changed,
         joined=export.joiners,
         left=export.leavers,
+        left_suspended=export.suspended_leavers,
         broken=dict(export.broken),
     )
 
@@ -122,7 +125,7 @@ class _Export:
         self.records = records
         self.broken: Counter[str] = Counter()
         self.joiners = round(records.users * change / 10)
-        self.leavers = 0
+        self.leavers = self.suspended_leavers = 0
         self._shuffle = random.Random(seed).shuffle if shuffled else None  # noqa: S311 example data
         self._broken = Spread(records.users, chance)
         self._broken_before = round(records.users * dirty)
@@ -138,7 +141,10 @@ class _Export:
         """Those before this place in the order of movers leave, unless they lead; those after it change."""
         place = 0
         while self.leavers < self.joiners and place < self.records.users:
-            self.leavers += not self.records.leads(self._movers.at(place))
+            number = self._movers.at(place)
+            if not self.records.leads(number):
+                self.leavers += 1
+                self.suspended_leavers += self.records.is_suspended(number)
             place += 1
         return place
 

@@ -81,6 +81,10 @@ class Records:
         """Whether a person may have reports: then they must not leave, or the reports would be left dangling."""
         return self.structure.seat(number)[2]
 
+    def is_suspended(self, number: int) -> bool:
+        """Whether a person's record says so."""
+        return self.person(number)[COLUMN["suspended"]] == "1"
+
     def person(self, number: int) -> list[str]:
         """One person's cells. Luck comes from 64 bits, a few for each cell."""
         bits = mixed(number, self.salt)

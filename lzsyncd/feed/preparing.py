@@ -43,7 +43,6 @@ class Recipe:
         wide: stage every cell in a column of its own, else all joined.
         watched: names of the columns of which repeated values are noted.
         newcomers: how records are told that are new, and what their `custom` is.
-        history: (wide) what every row of their history begins with: run, element, action, file.
         dialect: whose database the chunks are packed for.
     """
 
@@ -60,7 +59,6 @@ class Recipe:
     wide: bool
     watched: tuple[str, ...]
     newcomers: Newcomers
-    history: tuple[str, ...]
     dialect: str
 
 
@@ -78,7 +76,7 @@ class Chunk(NamedTuple):
         sums: (wide) of the hashes of what is told of the records, but for those that go.
         packed: the rows of the staging table, as the dialect packs them.
         told: (wide) how many rows of history there are.
-        history: (wide) the rows of history.
+        history: (wide) the rows of history: key, object, line.
     """
 
     records: int
@@ -211,8 +209,7 @@ class _Preparer:
             keys, objects, lines = ([*compress(texts, stays)] for texts in (keys, objects, lines))
         self._sums = self._sums.plus(sums_of(told(recipe.rules.element, keys, objects)))
         self._told += len(keys)
-        heads = ([text] * len(keys) for text in recipe.history)
-        self._history.append(self._packer([*heads, keys, objects, lines]))
+        self._history.append(self._packer([keys, objects, lines]))
 
     def _joined_lines(self, batch: Batch) -> list[str]:
         """`0` for a record that does not go, and its cells: the lines with another delimiter."""

@@ -104,8 +104,8 @@ def cell(column: Column) -> str:
     return f"c_{column.name}"
 
 
-HISTORY = ("run_id", "element", "action", "file", "idnumber", "after", "line")
-"""The columns of `sync_change` that are filled for new records while a file is read."""
+HISTORY = ("idnumber", "after", "line")
+"""The columns of `sync_change` that differ between the new records of a file."""
 
 
 def stage_columns(staged: Staged) -> list[str]:
@@ -195,7 +195,6 @@ class Stager:
             wide=self.staged.wide,
             watched=tuple(column.name for column in self._suspicious(header)),
             newcomers=self.staged.newcomers,
-            history=(self.run_id, str(self.element), "created", self.staged.name),
             dialect=self.database.dialect.name,
         )
 
@@ -222,7 +221,8 @@ class Stager:
         if staged.wide:
             staged.told += chunk.told
             self.database.load_packed(f"stage_{e}", stage_columns(staged), chunk.packed)
-            self.database.load_packed("sync_change", HISTORY, chunk.history)
+            same = {"run_id": self.run_id, "element": str(e), "action": "created", "file": staged.name}
+            self.database.load_packed("sync_change", HISTORY, chunk.history, same)
         else:
             self.database.load_packed(f"seen_{e}", ["line", "record", "idnumber", "custom", "fields"], chunk.packed)
         self._loaded()

@@ -3,7 +3,7 @@
 from lzsyncd.checks.catalogue import Finding
 from lzsyncd.feed.elements import Element
 from lzsyncd.feed.stage import Staged
-from lzsyncd.sync.picture import Picture
+from lzsyncd.sync.picture import Picture, unstaged
 
 TABLE = "id BIGINT PRIMARY KEY, line INTEGER, how TEXT"
 
@@ -58,15 +58,12 @@ def _somebody_is_absent(picture: Picture, staged: Staged) -> bool:
     matched = database.value(
         f"SELECT count(DISTINCT u.id) FROM match_{e} m JOIN lz_{e} u ON u.id = m.sid WHERE u.managed AND {live}"
     )
-    same = 0
-    if not staged.wide:
-        same = database.value(f"SELECT (SELECT count(*) FROM seen_{e}) - (SELECT count(*) FROM stage_{e})")
     more = ""
     if e is Element.USER and staged.config.missing == "delete":
         more = f" OR EXISTS (SELECT 1 FROM lz_{e} u WHERE u.managed AND u.suspended_by_feed AND NOT u.deleted)"
     elif e is not Element.USER:
         more = f" OR EXISTS (SELECT 1 FROM lz_{e} u WHERE u.managed AND u.hidden_by_feed)"
-    return bool(database.value(f"SELECT ? > ?{more}", (standing, matched + same)))
+    return bool(database.value(f"SELECT ? > ?{more}", (standing, matched + unstaged(picture, staged))))
 
 
 def _absent(picture: Picture, staged: Staged) -> None:

@@ -71,6 +71,14 @@ def may_have_copies(picture: Picture, e: Element) -> bool:
     return bool(picture.database.value(suspects))
 
 
+def unstaged(picture: Picture, staged: Staged) -> int:
+    """How many readable records of a file equal what stands, so that they were not staged in columns."""
+    if staged.wide:
+        return 0
+    number = int(picture.database.value(f"SELECT count(*) FROM stage_{staged.element}"))
+    return staged.records - staged.spoiled - number
+
+
 def new_records(staged: Staged) -> str:
     """SQL: from the accepted records (`s`) that are new, in the order of the file; `new_id` is what each gets.
 

@@ -12,7 +12,7 @@ from lzsyncd.feed.stage import Staged
 from lzsyncd.learning.audiences import Learning, plan_learning
 from lzsyncd.sync.created import write_created
 from lzsyncd.sync.fields import Field, changed_object, fields_of, standing_join
-from lzsyncd.sync.picture import Picture, job_join, link_joins, standing_text
+from lzsyncd.sync.picture import Picture, job_join, link_joins, standing_text, unstaged
 from lzsyncd.zone.digest import NO_SUMS, Sums
 
 
@@ -220,14 +220,11 @@ def _count(picture: Picture, staged: Staged, written: Written) -> Counts:
     )
     left_out = database.value(f"SELECT count(*) FROM out_{e} WHERE round = 0")
     rejected = database.value(f"SELECT count(*) FROM out_{e} WHERE round > 0")
-    same = 0
-    if not staged.wide:
-        same = database.value(f"SELECT (SELECT count(*) FROM seen_{e}) - (SELECT count(*) FROM stage_{e})")
     counts = Counts(
         read=staged.records,
         created=written.created,
         updated=actions.get("updated", 0),
-        unchanged=int(still) + int(left_out) + int(same),
+        unchanged=int(still) + int(left_out) + unstaged(picture, staged),
         revived=actions.get("revived", 0),
         removed=int(removed),
         absent=int(absent),

@@ -2,8 +2,9 @@
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from types import MappingProxyType
 from typing import Any
 
 import peewee
@@ -26,6 +27,7 @@ from lzsyncd.zone.digest import Sums
 from lzsyncd.zone.lockfile import hold_file
 from lzsyncd.zone.packing import Packed
 
+NOTHING: Mapping[str, str] = MappingProxyType({})
 LOCK_TIMEOUT = "10s"  # as long as SQLite waits: who locks a table for longer is told, with exit code 75
 MANY = 10_000  # new rows from which indexes are worth building last (measured on PostgreSQL: 10.9 s against 4.4 s)
 
@@ -107,10 +109,19 @@ class Database:
         with self.brake.statement(self._cancel):
             self.dialect.load(self.connection, table, columns, rows)
 
-    def load_packed(self, table: str, columns: Sequence[str], packed: Sequence[Packed]) -> None:
-        """Write rows into a staging table which the dialect's packer has prepared."""
+    def load_packed(
+        self, table: str, columns: Sequence[str], packed: Sequence[Packed], same: Mapping[str, str] = NOTHING
+    ) -> None:
+        """Write rows into a table which the dialect's packer has prepared.
+
+        Args:
+            table: the table.
+            columns: what the rows have.
+            packed: the rows.
+            same: more columns, each with the one value it has in all rows.
+        """
         with self.brake.statement(self._cancel):
-            self.dialect.load_packed(self.connection, table, columns, packed)
+            self.dialect.load_packed(self.connection, table, columns, packed, same)
 
     def sums(self, query: str, parameters: Sequence[Any]) -> Sums:
         """The digest of the texts that a query gives."""

@@ -4,13 +4,13 @@ The common subset is that of SQLite ≥ 3.40 and PostgreSQL ≥ 15: `UPDATE … 
 `TRUE`/`FALSE`, partial and expression indexes, `->` and `->>` on JSON. Placeholders are written `?`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain
 from typing import Any, Protocol
 
 from lzsyncd.zone.digest import NO_SUMS, Sums, sums_of
-from lzsyncd.zone.packing import Packed, copy_blocks, rows_of
+from lzsyncd.zone.packing import Packed, behind, copy_blocks, rows_of
 
 Row = tuple[Any, ...]
 
@@ -20,6 +20,11 @@ UNIT_SEPARATOR = "\x1f"  # joins the cells of a staged record; refused inside ce
 STEPS = 1_000_000  # of SQLite's machine between two questions whether to go on: some hundredths of a second
 CANCEL = 5.0  # seconds for which a server may think about ending a statement
 MAX_ARGUMENTS = 90  # of an SQLite function, which takes 100
+
+
+def literal(text: str) -> str:
+    """A text as SQL says it."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 class Dialect(Protocol):
@@ -60,8 +65,13 @@ class Dialect(Protocol):
     def load(self, connection: Any, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Write many rows of text and integers into a staging table."""
 
-    def load_packed(self, connection: Any, table: str, columns: Sequence[str], packed: Sequence[Packed]) -> None:
-        """Write rows that the dialect's packer (`zone/packing.py`) has prepared, perhaps in another process."""
+    def load_packed(
+        self, connection: Any, table: str, columns: Sequence[str], packed: Sequence[Packed], same: Mapping[str, str]
+    ) -> None:
+        """Write rows that the dialect's packer (`zone/packing.py`) has prepared, perhaps in another process.
+
+        `same` has more columns, each with the one value it has in all rows: they need no packing and no sending.
+        """
 
     def stream(self, connection: Any, query: str, parameters: Sequence[Any]) -> Iterator[Row]:
         """The rows of a query without holding them all. Nothing else may run on the connection meanwhile."""
@@ -139,11 +149,20 @@ class SQLite:
         return f"CREATE TEMP TABLE {name} AS {query}"
 
     def load(self, connection: Any, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-        marks = ", ".join("?" * len(columns))
-        connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)
+        self._insert(connection, table, columns, ["?"] * len(columns), rows)
 
-    def load_packed(self, connection: Any, table: str, columns: Sequence[str], packed: Sequence[Packed]) -> None:
-        self.load(connection, table, columns, chain.from_iterable(map(rows_of, packed)))
+    def load_packed(
+        self, connection: Any, table: str, columns: Sequence[str], packed: Sequence[Packed], same: Mapping[str, str]
+    ) -> None:
+        """Values that are the same stand in the statement (measured: a sixth less time for a history)."""
+        values = ["?"] * len(columns) + [literal(text) for text in same.values()]
+        self._insert(connection, table, [*columns, *same], values, chain.from_iterable(map(rows_of, packed)))
+
+    @staticmethod
+    def _insert(
+        connection: Any, table: str, columns: Sequence[str], values: Sequence[str], rows: Iterable[Sequence[Any]]
+    ) -> None:
+        connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(values)})", rows)
 
     def stream(self, connection: Any, query: str, parameters: Sequence[Any]) -> Iterator[Row]:
         yield from connection.execute(query, parameters)
@@ -242,10 +261,13 @@ class PostgreSQL:
             for block in copy_blocks(rows):
                 copy.write(block)
 
-    def load_packed(self, connection: Any, table: str, columns: Sequence[str], packed: Sequence[Packed]) -> None:
-        with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
+    def load_packed(
+        self, connection: Any, table: str, columns: Sequence[str], packed: Sequence[Packed], same: Mapping[str, str]
+    ) -> None:
+        copying = f"COPY {table} ({', '.join([*same, *columns])}) FROM STDIN"
+        with connection.cursor() as cursor, cursor.copy(copying) as copy:
             for some in packed:
-                copy.write(some)
+                copy.write(behind(same.values(), some))
 
     def stream(self, connection: Any, query: str, parameters: Sequence[Any]) -> Iterator[Row]:
         with connection.cursor(name="lzsyncd_stream") as cursor:

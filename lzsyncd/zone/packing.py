@@ -58,4 +58,11 @@ def _as_copy_text(columns: Columns) -> Packed:
     return _copy_text(rows) if rows else b""
 
 
+def behind(same: Iterable[str], block: Any) -> bytes:
+    """A block for COPY with cells before each row that are the same in all of them."""
+    head = _copy_text([_CELL.join([*same, ""])])[:-1]
+    rows: bytes = block
+    return head + rows[:-1].replace(b"\n", b"\n" + head) + b"\n" if head and rows else rows
+
+
 PACKERS: dict[str, Callable[[Columns], Packed]] = {"sqlite": _as_text, "postgresql": _as_copy_text}

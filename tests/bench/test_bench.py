@@ -49,6 +49,14 @@ def test_rules_are_measured_beside_the_floor_of_what_they_write(open_folder, mon
     assert not list(open_folder.iterdir())
 
 
+def test_it_says_before_it_starts_that_the_disk_is_too_small(open_folder, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["bench", "--users", "300", "9000000000000", "--folder", str(open_folder)])
+    with pytest.raises(SystemExit):
+        bench.main()
+    assert "and it takes 36,864,000.0 GB" in capsys.readouterr().err
+    assert not list(open_folder.iterdir())
+
+
 def test_the_memory_of_a_process_includes_its_children():
     with subprocess.Popen([sys.executable, "-c", PARENT]) as process, PeakMemory(process.pid, 0.01) as watch:
         process.wait()

@@ -168,6 +168,8 @@ def test_the_next_day_differs_in_as_many_people_as_asked(tmp_path, company, chan
     before, after = by_key(read(company)), by_key(read(tmp_path))
     assert len(before.keys() - after.keys()) == summary.left == round(500 * change)
     assert len(after.keys() - before.keys()) == summary.joined == round(500 * change)
+    gone = [before[key] for key in before.keys() - after.keys()]
+    assert [row["suspended"] for row in gone].count("1") == summary.left_suspended
     changed = [key for key in before.keys() & after.keys() if before[key] != after[key]]
     assert len(changed) == summary.changed
     assert summary.changed == round(5_000 * change) or change == 1

@@ -38,7 +38,6 @@ def recipe(path: Path, names: tuple[str, ...] = NAMES[:-1], *, wide: bool = True
         wide=wide,
         watched=("idnumber", "email"),
         newcomers=newcomers(columns, ElementConfig(), rules),
-        history=("R", "user", "created", "user.csv"),
         dialect=dialect,
     )
 
