@@ -303,7 +303,8 @@ class Site:
         """When the site and its enabled elements are due."""
         enabled = {element: config for element, config in self.elements.items() if config.enabled}
         own = {element: config.schedule for element, config in enabled.items() if config.schedule}
-        return SiteSchedule(self.schedule, self.timezone, own, tuple(enabled))
+        by_date = any(audience.moves_with_the_day for audience in self.audiences)
+        return SiteSchedule(self.schedule, self.timezone, own, tuple(enabled), by_date)
 
 
 @dataclass(frozen=True)

@@ -204,7 +204,7 @@ class Charge:
             text = f"The slot {skipped.slot.name} was missed: {skipped.why}."
             self._log.warning(text, **{"event.action": "slot_skipped"})
         self._since = now
-        self._next_at = min(self.site.timetable.next(now).due_at, now + CLOCK_EVERY)
+        self._next_at = min(next(self.site.timetable.slots(now)).due_at, now + CLOCK_EVERY)
 
     def wrong(self, what: str, text: str) -> None:
         """Note that something is wrong, or well again, and say it once."""

@@ -25,6 +25,9 @@ DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sun
 GRACE = timedelta(hours=12)
 """A missed slot that is as late as this, or later, is not caught up."""
 
+RULES = ":rules"
+"""What the names of those slots end with at which the rules alone are asked, between those of a weekly schedule."""
+
 ALL = tuple(Element)
 
 _WEEKDAYS = {name: weekday for weekday, day in enumerate(DAYS) for name in (day, day[:3])}
@@ -91,8 +94,8 @@ class Slot(NamedTuple):
     Attributes:
         name: unique among the slots of a site.
         due_at: in UTC.
-        elements: what is applied then. None at all where every element has a schedule of its own: then the site's slot
-            is only there for the rules that depend on the date.
+        elements: what is applied then. None at all where the slot is only there for the rules that depend on the date:
+            on the days between weekly slots, and where every element has a schedule of its own.
     """
 
     name: str
@@ -135,12 +138,14 @@ class SiteSchedule:
         zone: decides what local time is.
         elements: elements with a schedule of their own.
         enabled: the elements that the site has.
+        asks_daily: it has rules that depend on the date, which are asked every day (CONTRACT section 11).
     """
 
     site: Schedule
     zone: ZoneInfo
     elements: Mapping[Element, Schedule] = field(default_factory=dict)
     enabled: tuple[Element, ...] = ALL
+    asks_daily: bool = False
 
     def slots(self, after: datetime) -> Iterator[Slot]:
         """Every slot later than an instant, in order, without end; at the same instant units come before people."""
@@ -151,8 +156,8 @@ class SiteSchedule:
         return list(takewhile(lambda slot: slot.due_at <= until, self.slots(after)))
 
     def next(self, after: datetime, claimed: Collection[str] = ()) -> Slot:
-        """The first slot later than an instant; those whose names are claimed will not come again."""
-        return next(slot for slot in self.slots(after) if slot.name not in claimed)
+        """The first slot later than an instant at which more than the rules has its turn, and that is not claimed."""
+        return next(slot for slot in self.slots(after) if slot.name not in claimed and not slot.name.endswith(RULES))
 
     def due(self, claimed: Mapping[str, datetime], since: datetime, now: datetime, grace: timedelta = GRACE) -> Due:
         """Which slots to run now: of each schedule the newest that is due and not claimed, if it is not too late.
@@ -183,16 +188,24 @@ class SiteSchedule:
         yield _Series(self.site, self.zone, tuple(element for element in self.enabled if element not in own))
         for element in own:
             yield _Series(self.elements[element], self.zone, (element,), f":{element}")
+        if self.asks_daily and self.site.weekday is not None:
+            yield _Series(Schedule(self.site.at), self.zone, (), RULES, but_on=self.site.weekday)
 
 
 @dataclass(frozen=True)
 class _Series:
-    """The slots of one schedule; `ending` is what its names have that the site's own have not."""
+    """The slots of one schedule.
+
+    Attributes:
+        ending: what its names have that the site's own have not.
+        but_on: a weekday on which it has none.
+    """
 
     schedule: Schedule
     zone: ZoneInfo
     elements: tuple[Element, ...]
     ending: str = ""
+    but_on: int | None = None
 
     def slots(self, after: datetime) -> Iterator[Slot]:
         """Its slots later than an instant.
@@ -204,7 +217,7 @@ class _Series:
         return (
             Slot(self.schedule.turn(day) + self.ending, due_at, self.elements)
             for (day, due_at), (_, following) in pairwise(turns)
-            if after < due_at < following
+            if after < due_at < following and day.weekday() != self.but_on
         )
 
     def missed(self, claimed: Mapping[str, datetime], since: datetime, now: datetime) -> list[Slot]:

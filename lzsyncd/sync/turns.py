@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from lzsyncd.feed.elements import Element
 from lzsyncd.intake.claim import Order
+from lzsyncd.service.slots import RULES
 
 
 def own(slot: str) -> set[Element]:
@@ -12,7 +13,9 @@ def own(slot: str) -> set[Element]:
 
 
 def elements_of(slot: str, scheduled: set[Element]) -> tuple[Element, ...]:
-    """The elements a slot applies, by its name: its own, or those without a schedule of their own."""
+    """The elements a slot applies, by its name: its own, none, or those without a schedule of their own."""
+    if slot.endswith(RULES):
+        return ()
     return tuple(own(slot)) or tuple(e for e in Element if e not in scheduled)
 
 

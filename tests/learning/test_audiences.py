@@ -8,6 +8,7 @@ import pytest
 
 from lzsyncd.config import Site
 from lzsyncd.learning import members as asking
+from lzsyncd.service.slots import RULES, Schedule
 from lzsyncd.sync.ending import Result
 from tests.laws.ground import Ground, ask, csv_of, look, sync, sync_at, tell
 from tests.learning.world import A_DAY, ask_rules, members_of, taught, undo
@@ -260,6 +261,26 @@ def test_a_slot_for_which_no_set_waits_asks_the_rules_once(ground: Ground) -> No
     told = [(run["trigger"], run["status"], run["set_hash"] is None) for run in desk.runs()]
     assert told == [("command", "applied", False), ("slot", "unchanged", True), ("slot", "applied", True)]
     assert desk.spool() == []
+
+
+@ON_SQLITE
+def test_a_weekly_site_asks_its_rules_every_day_and_lets_its_sets_wait(ground: Ground) -> None:
+    new = {"name": "New", "rules": [{"field": "start_date", "within_last": "3d"}]}
+    site = site_with(ground, new)
+    sync_at(A_DAY, site, files())
+    assert members(site, "New")
+    desk = Desk(replace(site, schedule=Schedule.parse("weekly on sunday at 02:00"), apply="on-schedule"), now=A_DAY)
+    desk.later(days=4)
+    waits = desk.arrive(files(*PEOPLE, "4,B,,2026-01-01"))
+    slot = desk.next_slot()
+    assert slot.name.endswith(RULES)
+    desk.work(slots=(slot,))
+    assert members(site, "New") == set()
+    assert desk.status(waits) == "checked"
+    desk.tell(f"UPDATE sync_slot SET finished_at = NULL WHERE slot = '{slot.name}'")  # as after a kill
+    desk.work()
+    assert desk.status(waits) == "checked", "taken up again, it is still not its slot"
+    assert desk.slots()[slot.name]["finished_at"]
 
 
 @ON_SQLITE

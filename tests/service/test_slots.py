@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice, pairwise
 from pathlib import Path
@@ -34,6 +35,26 @@ def site(schedule: str, zone: str = "UTC", **own: str) -> SiteSchedule:
 
 def names(due: Due) -> tuple[list[str], list[tuple[str, WhySkipped]]]:
     return [slot.name for slot in due.run], [(skipped.slot.name, skipped.why) for skipped in due.skipped]
+
+
+def test_a_weekly_site_whose_rules_depend_on_the_date_asks_them_on_the_days_between():
+    timetable = replace(site("weekly on sunday at 02:00"), asks_daily=True)
+    slots = list(islice(timetable.slots(at("2026-11-20T03:00")), 4))
+    assert [slot.name for slot in slots] == [
+        "daily:2026-11-21:rules",
+        "weekly:2026-W47",
+        "daily:2026-11-23:rules",
+        "daily:2026-11-24:rules",
+    ]
+    assert [slot.elements for slot in slots] == [(), (ORG, POS, USER), (), ()]
+    assert timetable.next(at("2026-11-20T03:00")).name == "weekly:2026-W47", "the next at which a set is applied"
+    due = timetable.due({"weekly:2026-W46": at("2026-11-15T02:00")}, at("2026-11-20T03:00"), at("2026-11-22T03:00"))
+    assert names(due) == (["weekly:2026-W47"], [("daily:2026-11-21:rules", WhySkipped.TOO_LATE)])
+
+
+def test_a_daily_site_asks_its_rules_at_its_slots_alone():
+    timetable = replace(site("daily at 02:00"), asks_daily=True)
+    assert all(slot.name.count(":") == 1 for slot in islice(timetable.slots(at("2026-11-20T03:00")), 9))
 
 
 class Loop:
