@@ -34,7 +34,9 @@ def workshop(database: str, *, power: bool) -> Iterator[Workshop]:
     """With a disk that can lose its power, or in memory."""
     with ExitStack() as stack:
         parent = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None)))
-        cluster = stack.enter_context(Cluster(parent=parent)) if database == "postgresql" else None
+        cluster = (
+            stack.enter_context(Cluster(parent=parent.parent)) if database == "postgresql" else None
+        )  # its account may not enter ours
         disk = Disk(parent) if power else None
         if disk is not None:
             stack.callback(disk.unmount)
