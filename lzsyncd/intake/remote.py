@@ -36,6 +36,8 @@ TEMPORARY = ".lzsyncd-fetch-"  # no name of a set in it: the inbox does not wait
 # Bytes asked for at once: what OpenSSH gives; others give less. Asking ahead in a thread, as paramiko can, took
 # 313 MiB for a file of 500 MB instead of 59, and that thread dies alone where a connection breaks.
 BLOCK = 255 * 1024
+# what somebody else may have put there is neither followed nor waited for: a pipe that nobody reads is an error at once
+WRITE_ON = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 UNDER_WAY = "Another visit of this server is under way."
 
 
@@ -213,7 +215,8 @@ class _Visit:
         """Fetch a file, or what is missing of it, to its temporary name; whole and durable when it returns."""
         path = self._temporary(file)
         with writing(path):
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
+            _make_way(path)
+            handle = os.open(path, WRITE_ON, 0o640)
         try:
             have = os.fstat(handle).st_size
             if have > file.size:
@@ -264,7 +267,8 @@ class _Visit:
         wanted = {self._temporary(file).name for file in offered}
         for path in self.site.inbox.glob(f"{TEMPORARY}*.part"):
             if path.name not in wanted:
-                path.unlink(missing_ok=True)
+                with suppress(IsADirectoryError):  # whoever may write here has made it; it hinders nobody
+                    path.unlink(missing_ok=True)
 
     # -- what was fetched
 
@@ -293,3 +297,11 @@ class _Visit:
             with suppress(OSError):  # it is there; if not, the rename says so
                 server.mkdir(folder)
             server.rename(path, f"{folder}/{self.clock.now():%Y%m%dT%H%M%S}-{file.name}")
+
+
+def _make_way(path: Path) -> None:
+    """Remove what is no file: whoever may write to the inbox can guess the name."""
+    with suppress(FileNotFoundError):
+        mode = path.lstat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            path.unlink()

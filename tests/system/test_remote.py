@@ -1,5 +1,6 @@
 """Sets from a customer's SFTP server: a real sshd, which is another one, says no, hangs, breaks off or is slow."""
 
+import os
 import resource
 import socket
 import subprocess
@@ -290,6 +291,23 @@ def test_a_half_of_a_file_that_has_changed_since_is_thrown_away(ours: Us) -> Non
         relay.left = 1 << 60
         assert len(ours.visit().fetched) == 3
     assert (ours.inbox(), ours.halves()) == (SET, [])
+
+
+def test_what_somebody_puts_under_our_temporary_names_keeps_no_visit(ours: Us, tmp_path: Path) -> None:
+    ours.customer.lay_out(LARGE)
+    with through_a_relay(ours, 1_500_000) as relay:
+        with pytest.raises(TryAgain):
+            ours.visit()
+        inbox = ours.site().inbox
+        for number, half in enumerate(inbox.glob(".lzsyncd-fetch-*.part")):
+            half.unlink()
+            os.mkfifo(half) if number % 2 else half.symlink_to(tmp_path / "elsewhere")
+        (inbox / ".lzsyncd-fetch-folder.part").mkdir()
+        relay.left = 1 << 60
+        assert len(ours.visit().fetched) == 3
+    assert ours.inbox() == LARGE
+    assert not (tmp_path / "elsewhere").exists()
+    (inbox / ".lzsyncd-fetch-folder.part").rmdir()
 
 
 def test_a_server_that_falls_silent_is_given_up(ours: Us) -> None:

@@ -39,7 +39,8 @@ PERSON_COLUMNS = (
     "u.lastname AS lastname, u.suspended AS suspended, u.deleted AS deleted, u.managed AS managed, "
     "j.org_id AS org_id, j.pos_id AS pos_id, u.custom AS custom"
 )
-PEOPLE = "FROM lz_user u LEFT JOIN lz_job j ON j.user_id = u.id AND j.managed WHERE TRUE"
+# with the key after which it begins: PostgreSQL may merge, and would else begin with the very first job
+PEOPLE = "FROM lz_user u LEFT JOIN lz_job j ON j.user_id = u.id AND j.user_id > ? AND j.managed WHERE TRUE"
 STATES = {
     "active": "NOT suspended AND NOT deleted",
     "suspended": "suspended AND NOT deleted",
@@ -72,7 +73,7 @@ class PeopleFilter:
 def people(database: Database, wanted: PeopleFilter, after: int = 0) -> Slice[PersonLine]:
     """People in the order in which they came; on the first page those whose key, username or address it is lead."""
     tests = _people_tests(database, wanted)
-    source, given = PEOPLE, list[Any]()
+    source, given = PEOPLE, [after]
     for element, unit in ((Element.ORG, wanted.org), (Element.POS, wanted.pos)):
         if unit:
             below, parameters = _below(database, element, unit)
@@ -123,7 +124,7 @@ def known(database: Database, text: str) -> list[PersonLine]:
     }
     found: dict[int, PersonLine] = {}
     for test, parameters in tests.items():
-        for row in database.rows(f"SELECT {PERSON_COLUMNS} {PEOPLE} AND {test} LIMIT {ROWS}", parameters):
+        for row in database.rows(f"SELECT {PERSON_COLUMNS} {PEOPLE} AND {test} LIMIT {ROWS}", (0, *parameters)):
             found[int(row[0])] = _person(row)
     return list(found.values())
 
