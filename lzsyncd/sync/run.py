@@ -128,7 +128,7 @@ class Run:
 
         def taken() -> list[Taken]:
             found = take_claimed(file_set, self.spool, self.site.max_file_size, self.database.fence)
-            return confirmed(as_judged(found, order), [folder / marker.name for marker in order.markers])
+            return as_judged(confirmed(found, [folder / marker.name for marker in order.markers]), order)
 
         return self._go(file_set, taken)
 

@@ -109,14 +109,14 @@ def somebody_writing(place: Place) -> Iterator[None]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs that wait for a lock for a moment only."""
-    opened = databases._sqlite
+    opened = databases.sqlite
 
     def hastily(site: Any) -> Any:
         database = opened(site)
         database.timeout = 0.1
         return database
 
-    monkeypatch.setattr(databases, "_sqlite", hastily)
+    monkeypatch.setattr(databases, "sqlite", hastily)
     monkeypatch.setattr(databases, "RUN_SETTINGS", (*databases.RUN_SETTINGS, "SET LOCAL lock_timeout = '100ms'"))
 
 
