@@ -186,7 +186,7 @@ def warn_of_inactive_managers(picture: Picture) -> None:
         + "FROM inactive i JOIN match_user m ON m.manager = i.id JOIN stage_user s ON s.line = m.line "
         f"WHERE m.manager <> m.id AND NOT m.goes AND {accepted(Element.USER)} AND {_stands('manageridnumber')}"
     )
-    if staged.wide:
+    if staged.wide or not staged.config.update:  # without updates the fields of whoever stands say nothing
         return
     picture.table("led", "idnumber TEXT PRIMARY KEY, manager TEXT")
     led = database.run(

@@ -154,7 +154,7 @@ class SQLite:
     def load_packed(
         self, connection: Any, table: str, columns: Sequence[str], packed: Sequence[Packed], same: Mapping[str, str]
     ) -> None:
-        """Values that are the same stand in the statement (measured: a sixth less time for a history)."""
+        """Values that are the same stand in the statement: there is less to bind."""
         values = ["?"] * len(columns) + [literal(text) for text in same.values()]
         self._insert(connection, table, [*columns, *same], values, chain.from_iterable(map(rows_of, packed)))
 

@@ -34,9 +34,8 @@ def workshop(database: str, *, power: bool) -> Iterator[Workshop]:
     """With a disk that can lose its power, or in memory."""
     with ExitStack() as stack:
         parent = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None)))
-        cluster = (
-            stack.enter_context(Cluster(parent=parent.parent)) if database == "postgresql" else None
-        )  # its account may not enter ours
+        beside = parent.parent  # the server's account may not enter ours
+        cluster = stack.enter_context(Cluster(parent=beside)) if database == "postgresql" else None
         disk = Disk(parent) if power else None
         if disk is not None:
             stack.callback(disk.unmount)

@@ -5,6 +5,7 @@ The file that LZSYNCD_SOAK_CLOCK names holds the seconds by which they are ahead
 
 import datetime as dt
 import os
+import sqlite3
 import time
 
 _real, _time = dt.datetime, time.time
@@ -32,3 +33,5 @@ Later.__name__ = Later.__qualname__ = "datetime"
 Later.__module__ = "datetime"
 dt.datetime = Later
 time.time = lambda: _time() + _ahead()
+# sqlite3 goes by the class itself, and may have been imported before (by what measures coverage)
+sqlite3.register_adapter(Later, lambda moment: moment.isoformat(" "))
