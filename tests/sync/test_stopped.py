@@ -61,8 +61,9 @@ def stopped_at(point: Point, do: Callable[[], object]) -> Iterator[None]:
 
 
 def cut_off(desk: Desk) -> None:
-    """The server drops all sessions, and with them the locks."""
-    others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    """The server drops all our sessions, and with them the locks; an autovacuum worker is the superuser's."""
+    ours = "usename = current_user AND datname = current_database()"
+    others = f"FROM pg_stat_activity WHERE {ours} AND pid <> pg_backend_pid()"
     ask(desk.site, f"SELECT pg_terminate_backend(pid) {others}")
     deadline = time.monotonic() + LONGEST
     while ask(desk.site, f"SELECT 1 AS one {others}"):
