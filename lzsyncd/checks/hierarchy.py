@@ -104,10 +104,11 @@ def _find_held(picture: Picture, e: Element, goers: str) -> None:
 
 
 def _children(e: Element, goers: str) -> str:
-    """SQL: going units below which something stays. What the feed has hidden does not keep a unit from being hidden."""
+    """SQL: going units below which something stays. What the feed hides only keeps a unit from being deleted."""
     moved = f"SELECT 1 FROM match_{e} m WHERE m.id = c.id AND m.parent IS NOT NULL AND {accepted(e)}"
     stays = (
-        f"NOT EXISTS (SELECT 1 FROM going_{e} d WHERE d.id = c.id) AND (g.how = 'delete' OR NOT c.hidden_by_feed "
+        f"NOT EXISTS (SELECT 1 FROM going_{e} d WHERE d.id = c.id AND (d.how = 'delete' OR g.how = 'hide')) "
+        "AND (g.how = 'delete' OR NOT c.hidden_by_feed "
         f"OR EXISTS (SELECT 1 FROM match_{e} m WHERE m.id = c.id AND NOT m.goes AND {accepted(e)}))"
     )
     what = "'units or positions below it are'"

@@ -36,7 +36,7 @@ def workshop(database: str, *, power: bool) -> Iterator[Workshop]:
         parent = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None)))
         beside = parent.parent  # the server's account may not enter ours
         cluster = stack.enter_context(Cluster(parent=beside)) if database == "postgresql" else None
-        disk = Disk(parent) if power else None
+        disk = Disk(parent, megabytes=2048) if power else None
         if disk is not None:
             stack.callback(disk.unmount)
         box = stack.enter_context(served(Letterbox()))
