@@ -128,6 +128,7 @@ class _Preparer:
         recipe = self.recipe
         self._check = ValueCheck(recipe.rules, recipe.columns, recipe.positions)
         self._names = [column.name for column in recipe.columns]
+        self._longest_key = recipe.columns[recipe.positions.index(recipe.key_position)].limit
         self._suspects = {name: Suspects.sized_for(recipe.path) for name in recipe.watched}
         self._packer = PACKERS[recipe.dialect]
         # a record in normal form is then joined by its delimiters alone
@@ -245,22 +246,25 @@ class _Preparer:
     def _spoil(self, spoiled: Sequence[Spoiled]) -> None:
         for record in spoiled:
             self._spoiled += 1
-            self._unreadable += not record.key_readable
-            self._findings.append(_plain(self._finding(record)))
-            if record.key_readable:
-                self._present.append((record.line, record.number, self._key_of(record)))
+            key = self._key_of(record)
+            self._unreadable += not key
+            self._findings.append(_plain(self._finding(record, key)))
+            if key:
+                self._present.append((record.line, record.number, key))
 
     def _key_of(self, record: Spoiled) -> str:
-        return record.cells[self.recipe.key_position].strip()
+        """The key of a record, "" where it is not known: too long a one is no key, and may be meant to be any."""
+        key = record.cells[self.recipe.key_position].strip() if record.key_readable else ""
+        return key if len(key) <= self._longest_key else ""
 
-    def _finding(self, record: Spoiled) -> Finding:
+    def _finding(self, record: Spoiled, key: str) -> Finding:
         at = record.position
         return Finding(
             record.code,
             self.recipe.rules.element,
             record.line,
             record.number,
-            self._key_of(record) if record.key_readable else "",
+            key,
             self._column_name(at),
             shorten(record.cells[at].strip()) if 0 <= at < len(record.cells) else "",
             record.detail,

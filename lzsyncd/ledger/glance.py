@@ -22,7 +22,7 @@ PATIENCE = 2  # seconds; the daemon has other sites to look after
 WAITING = ("checked", "held")
 NO_TABLE = "42P01"  # SQLSTATE; SQLite says it in words only
 UNKNOWN = ("unknown", 0, "")  # a folder that a ledger which was restored from a copy does not know
-_RUN = re.compile(r"[0-9A-Za-z-]+")
+_RUN = re.compile(r"[0-9A-Za-z-]+|\.[0-9A-Za-z-]+\.done")  # the latter: whoever swept it was killed
 
 
 @dataclass(frozen=True)

@@ -152,6 +152,9 @@ def finish_interrupted(database: Database, site: Site) -> None:
         elif (folder / ORDER).exists() and not folder.name.endswith(DONE):
             # a ledger that was restored from a copy does not know it
             put_aside(site, folder.name, "The ledger knows nothing of this set.")
+        elif folder.name.endswith(DONE):
+            with writing(folder):  # the daemon comes until it is gone: it must hear of what is in its way
+                shutil.rmtree(folder)
         else:
             shutil.rmtree(folder, ignore_errors=True)
 

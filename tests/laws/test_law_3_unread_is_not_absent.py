@@ -61,6 +61,8 @@ UNREADABLE = {
     "a key with a bad byte": b"2\xff,two,Two,Lee,two@a.test,",
     "a key with a NUL": b"2\x00,two,Two,Lee,two@a.test,",
     "a key that is too long": b"2" * 256 + b",two,Two,Lee,two@a.test,",
+    "a damaged record without a key": b",two,T\xffo,Lee,two@a.test,",
+    "a damaged record with a key that is too long": b"2" * 256 + b",two,T\x00o,Lee,two@a.test,",
     "a stray quote that swallows records": b'2,"two,Two,Lee,two@a.test,\n4,four,Four,Lee,four@a.test,',
 }
 

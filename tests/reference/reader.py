@@ -185,13 +185,14 @@ def _read_record(reading: Reading, header: list[str], line: int, row: list[str],
     damage = [(name, code) for name, text in named if (code := _damage(text))]
     record.spoiled = bool(damage)
     texts = {c.name: _trimmed(text, reading.mended) for c, text in zip(reading.columns, row, strict=True) if c}
-    if "idnumber" not in dict(damage):
-        _read_key(reading, record, texts["idnumber"], site)
     if damage:
         name, code = damage[0]
+        if "idnumber" not in dict(damage) and _is_key(reading, texts["idnumber"], site):
+            record.key = texts["idnumber"]
         reading.findings.append(Finding(reading.element, line, name, code, record.key))
-    else:
-        _read_cells(reading, record, texts, site)
+        return
+    _read_key(reading, record, texts["idnumber"], site)
+    _read_cells(reading, record, texts, site)
 
 
 def _damage(text: str) -> str:
@@ -207,16 +208,19 @@ def _trimmed(text: str, mended: bool) -> str:
     return text[1:] if mended and text.startswith("'") and text[1:].startswith(FORMULA) else text
 
 
+def _is_key(reading: Reading, text: str, site: Site) -> bool:
+    return 0 < len(text) <= columns_of(reading.element, site.policy(reading.element))["idnumber"].limit
+
+
 def _read_key(reading: Reading, record: Record, text: str, site: Site) -> None:
-    column = columns_of(reading.element, site.policy(reading.element))["idnumber"]
-    if not text:
-        reading.findings.append(Finding(reading.element, record.line, "idnumber", "key.missing"))
-    elif len(text) > column.limit:
-        reading.findings.append(Finding(reading.element, record.line, "idnumber", "value.too_long", text))
-    else:
+    if _is_key(reading, text, site):
         record.key = text
         return
     record.spoiled = True
+    if text:
+        reading.findings.append(Finding(reading.element, record.line, "idnumber", "value.too_long", text))
+    else:
+        reading.findings.append(Finding(reading.element, record.line, "idnumber", "key.missing"))
 
 
 def _read_cells(reading: Reading, record: Record, texts: dict[str, str], site: Site) -> None:

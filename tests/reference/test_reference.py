@@ -167,6 +167,8 @@ def test_a_mended_file_corrects_and_removes_nobody() -> None:
         (b"b\x00,B,", "idnumber", "record.control"),
         (b" ,B,", "idnumber", "key.missing"),
         (b"b" * 101 + b",B,", "idnumber", "value.too_long"),
+        (b",B\xff,", "fullname", "record.encoding"),
+        (b"b" * 101 + b",B\xff,", "fullname", "record.encoding"),
     ],
 )
 def test_a_record_without_a_readable_key_withholds_all_removals(row: bytes, column: str, code: str) -> None:
