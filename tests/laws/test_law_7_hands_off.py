@@ -1,6 +1,7 @@
 """Law 7: what was made by hand in the site stays as it is; only derived paths and depths may move."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import event, given
@@ -13,10 +14,14 @@ from tests.reference.model import Policy, Zone, job, person, unit
 DERIVED = ("path", "depth")
 
 
-def by_hand(tables: Tables) -> dict[str, list[Row]]:
-    """Everything that the feed does not own, without what is derived."""
+def by_hand(tables: Tables) -> dict[str, dict[Any, Row]]:
+    """Everything that the feed does not own, without what is derived; in whatever order the database has it."""
     return {
-        name: [{c: v for c, v in row.items() if c not in DERIVED} for row in rows.values() if not row.get("managed")]
+        name: {
+            key: {c: v for c, v in row.items() if c not in DERIVED}
+            for key, row in rows.items()
+            if not row.get("managed")
+        }
         for name, rows in tables.items()
     }
 
