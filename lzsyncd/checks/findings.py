@@ -88,12 +88,15 @@ class FindingStore:
         """Number and word the findings and write them to the error table; `caused_by` points at the root cause."""
         database = self._database
         first = database.next_ids("sync_error")
-        database.table("told", f"id INTEGER, {_TABLE}")
+        database.table("told", f"id BIGINT PRIMARY KEY, {_TABLE}, caused_by BIGINT")
         names = ", ".join(COLUMNS)
         database.run(
             f"INSERT INTO told (id, {names}) SELECT {first} - 1 + row_number() OVER "
             f"(ORDER BY element, file, line, column_name, code, value, detail), {names} FROM finding"
         )
+        database.table("cause", "root TEXT PRIMARY KEY, id BIGINT")
+        database.run(_CAUSES)
+        database.run(_CAUSED)
         last = int(database.value("SELECT max(id) FROM told") or 0)
         for start in range(first, last + 1, FLUSH_AT):
             found = database.rows(_WORDED, (start, start + FLUSH_AT))
@@ -159,11 +162,15 @@ INSERT INTO sync_found (run_id, element, code, severity, number, first_id)
 SELECT CAST(? AS TEXT), nullif(element, ''), code, severity, count(*), min(id) FROM told GROUP BY 2, 3, 4
 """
 
+# By key: a query that goes through all findings for each of them, or each batch, makes a file of bad records endless.
+_CAUSES = """
+INSERT INTO cause (root, id) SELECT element || ':' || line, min(id) FROM told
+WHERE severity = 'error' AND root = '' AND element || ':' || line IN (SELECT root FROM told WHERE root <> '')
+GROUP BY 1
+"""
+_CAUSED = "UPDATE told SET caused_by = (SELECT c.id FROM cause c WHERE c.root = told.root) WHERE root <> ''"
+
 _WORDED = """
-SELECT t.id, t.element, t.file, t.line, t.record, t.idnumber, t.column_name, t.code, t.severity, t.value, t.detail, c.id
-FROM told t LEFT JOIN (
-    SELECT element || ':' || line AS root, min(id) AS id FROM told WHERE severity = 'error' AND root = '' GROUP BY 1
-) c ON t.root <> '' AND c.root = t.root
-WHERE t.id >= ? AND t.id < ?
-ORDER BY t.id
+SELECT id, element, file, line, record, idnumber, column_name, code, severity, value, detail, caused_by
+FROM told WHERE id >= ? AND id < ? ORDER BY id
 """

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from lzsyncd.checks.catalogue import Finding, shorten
 from lzsyncd.checks.values import DROPPED, Checked, Rules, ValueCheck, fold
-from lzsyncd.feed.csvfile import Batch, CsvFile, Spoiled
+from lzsyncd.feed.csvfile import Batch, CsvFile, FileRejected, Spoiled
 from lzsyncd.feed.elements import Column
 from lzsyncd.feed.formulas import rearm
 from lzsyncd.feed.newcomers import Newcomers, told
@@ -105,15 +105,19 @@ def prepare(recipe: Recipe) -> Iterator[Chunk]:
     """The chunks of a file, in its order.
 
     Raises:
-        FileRejected: as `CsvFile` says.
+        FileRejected: as `CsvFile` says, behind the chunk with what was read before.
     """
     source = CsvFile(recipe.path, delimiter=recipe.delimiter, max_size=recipe.max_size)
     source.key_position = recipe.key_position
     preparer = _Preparer(recipe)
-    for number, batch in enumerate(source.batches(), start=1):
-        preparer.take(batch)
-        if not number % BATCHES_PER_CHUNK:
-            yield preparer.chunk()
+    try:
+        for number, batch in enumerate(source.batches(), start=1):
+            preparer.take(batch)
+            if not number % BATCHES_PER_CHUNK:
+                yield preparer.chunk()
+    except FileRejected:
+        yield preparer.chunk()  # all findings are told in one pass, also those before the end that is missing
+        raise
     yield preparer.chunk()
 
 

@@ -23,7 +23,8 @@ LINE_COST = 256  # characters that take as long to look at as the change to anot
 FREE_LOOKS = 16 * 1024 * 1024
 LOOKS_PER_LINE = 2 * LINE_COST
 CSV_LINES = 16  # of one record; records with more are rare
-RUN_LINES = 64
+RUN_LINES = 64  # as many are tried at once; half of that after each run that was tried in vain
+FEWEST_LINES = 2  # one line is nothing to gain
 
 
 class _AtEnd(Enum):
@@ -87,6 +88,7 @@ class Splitter:
         self._at_end = _AtEnd.WAIT
         self._unclosed: Spoiled | None = None
         self._looks = 0
+        self._run_lines = RUN_LINES
 
     def take(self, block: Block) -> Batch:
         """The records that are complete with these lines."""
@@ -155,18 +157,22 @@ class Splitter:
     def _run_of_quotes(self, at: int) -> list[list[str]]:
         """The cells of the next lines when each has quotes and is a record: files often have quotes on every line."""
         run: list[str] = []
-        for line in self._block.lines[at : at + RUN_LINES]:
+        for line in self._block.lines[at : at + self._run_lines]:
             quotes = line.count('"')
             if not quotes or quotes % 2 or ' "' in line or '\t"' in line:
                 break
             run.append(line)
-        if len(run) < 2:  # noqa: PLR2004 - one line is nothing to gain
+        if len(run) < FEWEST_LINES:
             return []
         try:
             rows = list(csv.reader(run, delimiter=self._delimiter, strict=True))
         except csv.Error:
+            rows = []
+        if len(rows) != len(run):
+            self._run_lines = max(len(run) // 2, FEWEST_LINES)
             return []
-        return rows if len(rows) == len(run) else []
+        self._run_lines = min(2 * self._run_lines, RUN_LINES)
+        return rows
 
     def _ask_csv(self, tape: _Tape, reader: "Iterator[list[str]]") -> list[str] | None:
         """The cells of the next record on the tape, None where the csv module can't be trusted with it."""

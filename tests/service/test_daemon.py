@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,7 @@ class Company:
         self.config, self.log = folder / "lzsyncd.toml", folder / "log"
         self.process: subprocess.Popen[bytes] | None = None
         self._tables: dict[str, str] = {}
+        self._databases: dict[str, str] = {}
 
     def site(self, name: str, more: str = "", *, apply: str = "on-arrival") -> Site:
         """Configure a site, anew if it is known."""
@@ -79,10 +81,10 @@ class Company:
         if name not in self._tables:
             made.inbox.mkdir(parents=True)
             (made.folder / "spool").mkdir()
-            self._database = self._make_database(made.folder)
-        keys = f'database = "{self._database}"\nsettle = "{SETTLE:.0f}s"\napply = "{apply}"\n{more}'
+            self._databases[name] = self._make_database(made.folder)
+        keys = f'database = "{self._databases[name]}"\nsettle = "{SETTLE:.0f}s"\napply = "{apply}"\n{more}'
         self._tables[name] = f"[sites.{name}]\n{keys}\n"
-        return made
+        return replace(made, database=self._databases[name])
 
     def forget(self, name: str) -> None:
         del self._tables[name]

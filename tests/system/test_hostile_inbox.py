@@ -15,9 +15,9 @@ import pytest
 
 from lzsyncd.config import Site
 from tests.bench.memory import PeakMemory, memory_of
-from tests.conftest import copies_of
 from tests.laws.ground import ask
 from tests.service.test_daemon import ORG, POS, SET, USER, Company, deliver
+from tests.sync.desk import ON_SQLITE
 from tests.system.test_unsafe_files import UNSAFE, make_socket
 
 HEADER = USER.split(b"\n")[0]
@@ -65,9 +65,9 @@ class Street:
 
 
 @pytest.fixture
-def street(tmp_path: Path, migrated_sqlite: Path) -> Iterator[Street]:
+def street(tmp_path: Path, database: Callable[[Path], str]) -> Iterator[Street]:
     """Both sites under a daemon that must end well, with a log that a terminal and a shipper can bear."""
-    company = Company(tmp_path, copies_of(migrated_sqlite))
+    company = Company(tmp_path, database)
     try:
         street = Street(company)
         street.neighbour_is_served()
@@ -147,6 +147,20 @@ def test_files_made_to_fill_memory_are_refused(street: Street) -> None:
     street.ends("applied")
 
 
+@pytest.mark.parametrize("line", [b'"\n', b'"a"b,\n', b'U1,"a,b,c,d\n'], ids=["open", "junk", "stray"])
+def test_a_file_of_nothing_but_bad_records_is_told_line_by_line_and_keeps_nobody_waiting(
+    street: Street, line: bytes
+) -> None:
+    """Each has its finding (law 1), and writing them takes as long as there are many, not the square of it."""
+    put(street.villain, written(HEADER + b"\n" + line * 30_000))
+    street.ends("rejected" if line.startswith(b"U1") else "applied")
+    (told,) = ask(street.villain, "SELECT count(*) AS n FROM sync_error WHERE code = 'record.columns'")
+    assert told["n"] >= 15_000
+    deliver(street.villain)
+    street.ends("applied")
+
+
+@ON_SQLITE
 def test_ten_thousand_files_with_names_made_to_hurt_are_left_where_they_are(street: Street) -> None:
     inbox = os.fsencode(street.villain.inbox)
     hurting = [
@@ -174,6 +188,7 @@ def test_ten_thousand_files_with_names_made_to_hurt_are_left_where_they_are(stre
     shutil.rmtree(street.villain.inbox)
 
 
+@ON_SQLITE
 def test_files_that_are_swapped_all_the_time_never_make_a_mixed_or_foreign_set(street: Street, tmp_path: Path) -> None:
     """Between check and claim, as between claim and reading: what is applied was whole, or nothing is."""
     secret = tmp_path / "secret.csv"
