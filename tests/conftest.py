@@ -18,12 +18,12 @@ from lzsyncd.zone.database import opened
 
 from .postgres import Cluster
 
-# A busy machine is no fault of an example. In CI the same examples each time: a gate says whether this change is right,
-# the long runs look for what nobody knows.
+# A busy machine is no fault of an example. At the gates the same examples each time: they say whether this change is
+# right, all other runs look for what nobody knows.
 BUSY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("anywhere", BUSY)
-settings.register_profile("ci", BUSY, derandomize=True)
-settings.load_profile("ci" if os.environ.get("CI") else "anywhere")
+settings.register_profile("gates", BUSY, derandomize=True)
+settings.load_profile("gates" if os.environ.get("CI") or os.environ.get("LZSYNCD_GATES") else "anywhere")
 
 # Tests start hundreds of programs: each would compile lzsyncd anew (80 ms) where the environment forbids to keep it.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
