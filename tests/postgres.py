@@ -69,7 +69,7 @@ class Cluster:
         try:
             self._initialise()
             self._start()
-            self.execute(f"CREATE ROLE {ROLE} LOGIN")
+            self._populate()
         except BaseException:
             self.stop()
             raise
@@ -100,7 +100,7 @@ class Cluster:
 
     def execute(self, statement: Any, *, database: str = "postgres") -> None:
         """Run a statement as the superuser, outside a transaction."""
-        with self._connect(database) as connection:
+        with self.connect(database) as connection:
             connection.execute(statement)
 
     def url(self, name: str) -> str:
@@ -140,21 +140,21 @@ class Cluster:
         return process
 
     def _initialise(self) -> None:
-        command: list[str | Path] = [
-            self.binaries / "initdb",
-            "--pgdata=data",
-            "--username=postgres",
-            "--auth=reject",
-            "--no-sync",
-        ]
-        command += ["--encoding=UTF8", "--locale=C.UTF-8"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, **self._server_process())
-        if done.returncode:
-            raise PostgresFailed(f"initdb failed: {done.stderr.strip()}")
+        how = ("--username=postgres", "--auth=reject", "--encoding=UTF8", "--locale=C.UTF-8")
+        self._make_data("initdb", "--pgdata=data", "--no-sync", *how)
         # whoever may enter the folder may come in through the socket; TCP is open to every account of the machine
-        rules = "local all all trust\n" + f"host all {ROLE} 127.0.0.1/32 trust\n" * self.tcp
+        rules = "local all,replication all trust\n" + f"host all {ROLE} 127.0.0.1/32 trust\n" * self.tcp
         rules += f"host all {ROLE} {self.network} trust\n" if self.network else ""
         (self.folder / "data" / "pg_hba.conf").write_text(rules)
+
+    def _make_data(self, program: str, *options: str) -> None:
+        command = [self.binaries / program, *options]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, **self._server_process())
+        if done.returncode:
+            raise PostgresFailed(f"{program} failed: {done.stderr.strip()}")
+
+    def _populate(self) -> None:
+        self.execute(f"CREATE ROLE {ROLE} LOGIN")
 
     def _start(self) -> None:
         for _ in range(START_ATTEMPTS):
@@ -196,7 +196,7 @@ class Cluster:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             try:
-                self._connect().close()
+                self.connect().close()
             except psycopg.OperationalError:
                 if self._has_ended():
                     return False
@@ -211,8 +211,37 @@ class Cluster:
     def _has_ended(self) -> bool:
         return b"FATAL" in (self.folder / "log").read_bytes() and not (self.folder / "data" / "postmaster.pid").exists()
 
-    def _connect(self, database: str = "postgres") -> psycopg.Connection:
+    def connect(self, database: str = "postgres") -> psycopg.Connection:
         return psycopg.connect(host=str(self.folder), port=self.port, user="postgres", dbname=database, autocommit=True)
+
+
+class Replica(Cluster):
+    """A server that follows another one, until it is promoted.
+
+    Args:
+        primary: the one it follows.
+    """
+
+    def __init__(self, primary: Cluster) -> None:
+        self._primary = primary
+        super().__init__()
+
+    def _initialise(self) -> None:
+        primary = ("--host", str(self._primary.folder), "--port", str(self._primary.port), "--username=postgres")
+        how = ("--checkpoint=fast", "--no-sync", "--write-recovery-conf")
+        self._make_data("pg_basebackup", "--pgdata=data", *primary, *how)
+
+    def _populate(self) -> None:
+        """It has what the other one has."""
+
+    def follow_no_more(self) -> None:
+        """Stay as far behind as it is, as if the line between both were cut."""
+        self.execute("ALTER SYSTEM SET primary_conninfo = ''")
+        self.execute("SELECT pg_reload_conf()")
+
+    def promote(self) -> None:
+        """From now on it is the one that is written to."""
+        self.execute("SELECT pg_promote()")
 
 
 def find_binaries() -> Path:

@@ -233,7 +233,7 @@ def _complaint_of_url(parts: SplitResult) -> str:
         return 'must not hold a password; write password = {credential = "NAME"}, {file = "PATH"} or {env = "NAME"}'
     if parts.scheme != "postgresql":
         return f"must be SQLite or PostgreSQL; {_DATABASE_FORM}{did_you_mean(parts.scheme or parts.path, _KINDS)}"
-    if parts.fragment or parts.port == 0:  # reading the port raises ValueError where it is no number
+    if parts.fragment or 0 in _ports(parts):
         return _NO_ADDRESS
     missing = [
         noun
@@ -245,6 +245,12 @@ def _complaint_of_url(parts: SplitResult) -> str:
         if not there
     ]
     return f"names no {' and no '.join(missing)}; {_DATABASE_FORM}" if missing else ""
+
+
+def _ports(parts: SplitResult) -> list[int | None]:
+    """The ports of an address that may name several servers, `a:5432,b:5433`; ValueError where one is no number."""
+    hosts = parts.netloc.rpartition("@")[2]
+    return [urlsplit(f"//{host}").port for host in hosts.split(",")]
 
 
 def date_format(*, with_time: bool) -> Check[str]:

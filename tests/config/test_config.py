@@ -194,6 +194,7 @@ def test_a_default_is_the_text_of_a_cell_that_says_the_same(declared, text):
         "postgresql://me@db.acme.test:5433/zone?sslmode=require",
         "postgresql://me@/zone?host=/run/postgresql&port=5433",
         "postgresql://me@[::1]/zone",
+        "postgresql://me@left:5432,right:5433/zone?target_session_attrs=read-write",
     ],
 )
 def test_a_site_may_live_in_postgresql(url):

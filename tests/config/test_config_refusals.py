@@ -98,6 +98,7 @@ def test_the_file_as_a_whole_is_checked(text, line, key, message):
         ('database = "postgresql://me@h"', 2, "database", "names no database; write"),
         ('database = "postgresql://me@/"', 2, "database", "names no host and no database; write"),
         ('database = "postgresql://me@h:port/d"', 2, "database", "can't be read as an address"),
+        ('database = "postgresql://me@h:5432,i:port/d"', 2, "database", "can't be read as an address"),
         ('database = "postgresql://me@h/d#x"', 2, "database", "can't be read as an address"),
         ('database = "postgresql://me@[h/d"', 2, "database", "can't be read as an address"),
         ('password = "x"', 2, "password", "must not be written here; keep it elsewhere"),
