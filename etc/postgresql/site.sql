@@ -23,8 +23,8 @@ SELECT format('CREATE DATABASE %I TEMPLATE template0 ENCODING ''UTF8'' LOCALE ''
 WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'own') \gexec
 REVOKE ALL ON DATABASE :"own" FROM PUBLIC;
 GRANT CONNECT ON DATABASE :"own" TO :"own", :"page", :"report";
--- For the preview of an undo.
-GRANT TEMPORARY ON DATABASE :"own" TO :"page";
+-- For the tables of a run, and for the preview of an undo.
+GRANT TEMPORARY ON DATABASE :"own" TO :"own", :"page";
 ALTER ROLE :"report" SET default_transaction_read_only = on;
 ALTER ROLE :"report" SET statement_timeout = '5min';
 

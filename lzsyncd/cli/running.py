@@ -23,11 +23,11 @@ def start_log(config: Config, *, as_json: bool) -> None:
 
 def send_mails(config: Config, site: Site) -> None:
     """Send what is to be told now, where no daemon does. The run stands, whatever stands in the way of that."""
+    if not site.is_told or published(config.daemon.runtime_dir) is not None:
+        return
     from lzsyncd.report.mail import Post  # noqa: PLC0415 only where somebody is told
 
     log = logs.logger().bind(site=site.name)
-    if not site.is_told or published(config.daemon.runtime_dir) is not None:
-        return
     try:
         with opened(site) as database:
             Post(database, site, clock, log).deliver()

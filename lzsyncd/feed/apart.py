@@ -14,6 +14,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from lzsyncd.errors import LzsyncdError
@@ -38,11 +39,15 @@ def chunks(recipe: Recipe) -> Iterator[Chunk]:
         FileRejected: as `CsvFile` says.
         ReadingFailed: the other process broke off.
     """
+    return _from_apart(recipe) if is_large(recipe.path) else prepare(recipe)
+
+
+def is_large(path: Path) -> bool:
+    """Whether a file is worth more than one process."""
     try:
-        large = recipe.path.stat().st_size >= WORTH_IT
+        return path.stat().st_size >= WORTH_IT
     except OSError:
-        large = False  # whoever reads it tells
-    return _from_apart(recipe) if large else prepare(recipe)
+        return False  # whoever reads it tells
 
 
 def _from_apart(recipe: Recipe) -> Iterator[Chunk]:

@@ -13,7 +13,7 @@ from lzsyncd.checks.catalogue import Finding
 from lzsyncd.checks.findings import FindingStore
 from lzsyncd.checks.values import Rules
 from lzsyncd.config import ElementConfig, Site
-from lzsyncd.feed.apart import chunks
+from lzsyncd.feed.apart import chunks, is_large
 from lzsyncd.feed.csvfile import CsvFile, FileRejected
 from lzsyncd.feed.elements import COLUMNS, Column, Element, Home, Kind
 from lzsyncd.feed.header import Header, read_header
@@ -37,6 +37,7 @@ class Staged:
         header: its header as it came.
         mended: it is a reject file that came back: it removes nobody.
         wide: whether every record was staged in columns.
+        large: its records are worth more than one process.
         sparse: (wide) names of the columns in which a record has no value; in the others each has one.
         newcomers: how new records of the file are told.
         first_id: the id before those that new records get, in the order of `seq`; known once they are matched.
@@ -57,6 +58,7 @@ class Staged:
     header: tuple[str, ...] = ()
     mended: bool = False
     wide: bool = True
+    large: bool = False
     sparse: set[str] = field(default_factory=set)
     newcomers: Newcomers = NOTHING_TOLD
     first_id: int = 0
@@ -144,7 +146,7 @@ class Stager:
             wide: stage every record in columns.
             loaded: called whenever some more records are in the tables.
         """
-        self.staged.name, self.staged.wide = name, wide
+        self.staged.name, self.staged.wide, self.staged.large = name, wide, is_large(path)
         self._loaded = loaded
         self.findings.file = name
         try:
@@ -244,17 +246,16 @@ class Stager:
         return keys + (watched_columns(header.columns, self.config) if self.staged.wide else [])
 
     def _create_tables(self) -> None:
-        e = self.element
-        cells = "".join(f", {cell(column)} TEXT" for column in self.staged.columns or COLUMNS[e][:1])
+        e, staged = self.element, self.staged
+        cells = "".join(f", {cell(column)} TEXT" for column in staged.columns or COLUMNS[e][:1])
         line = self.database.dialect.line
         own = f"{line}, record INTEGER, seq INTEGER, copy INTEGER DEFAULT 0, goes INTEGER"
-        for name, columns in (
-            (f"stage_{e}", f"{own}{cells}, custom TEXT, created TEXT"),
-            (f"seen_{e}", f"{line}, record INTEGER, idnumber TEXT, custom TEXT, fields TEXT"),
-            (f"suspect_{e}", "column_name TEXT, value TEXT"),
-            (f"present_{e}", "line INTEGER, record INTEGER, idnumber TEXT"),
-        ):
-            self.database.table(name, columns)
+        database, wide = self.database, staged.wide
+        database.table(f"stage_{e}", f"{own}{cells}, custom TEXT, created TEXT", large=staged.large and wide)
+        seen = f"{line}, record INTEGER, idnumber TEXT, custom TEXT, fields TEXT"
+        database.table(f"seen_{e}", seen, large=staged.large and not wide)
+        database.table(f"suspect_{e}", "column_name TEXT, value TEXT")
+        database.table(f"present_{e}", "line INTEGER, record INTEGER, idnumber TEXT")
 
 
 def custom_columns(columns: Sequence[Column]) -> list[Column]:

@@ -142,7 +142,8 @@ def _rest(anchor: Anchor, meaning: Meaning) -> str:
 def _fill(picture: Picture, column: str, table: str, anchors: Iterable[tuple[Anchor, int]], meaning: Meaning) -> None:
     database = picture.database
     is_link = column in BELOW
-    picture.table(table, f"audience_id BIGINT, value {'BIGINT' if is_link else 'TEXT'}, rest INTEGER, is_root INTEGER")
+    kind = "BIGINT" if is_link else "TEXT"
+    picture.table(table, f"audience_id BIGINT, value {kind}, rest INTEGER, is_root INTEGER", large=True)
     rows = [
         (str(anchor.audience_id), value, str(rest), str(int(anchor.condition.operator in SUBTREE)))
         for anchor, rest in anchors

@@ -64,7 +64,7 @@ def plan_assignments(
 
 def _fill_items(picture: Picture, teaching: Mapping[int, Audience]) -> None:
     now = datetime.fromisoformat(picture.now)
-    picture.table("item", "audience_id BIGINT, item TEXT, due_at TEXT, PRIMARY KEY (audience_id, item)")
+    picture.table("item", "audience_id BIGINT, item TEXT, due_at TEXT, PRIMARY KEY (audience_id, item)", large=True)
     rows = [
         (str(number), item, None if audience.due is None else iso(now + timedelta(seconds=audience.due)))
         for number, audience in teaching.items()
@@ -84,6 +84,7 @@ def _assign(picture: Picture, *, is_first: bool) -> dict[int, int]:
         "assigning",
         "SELECT n.audience_id, n.user_id, i.item FROM item i JOIN next_member n "
         f"ON n.audience_id = i.audience_id WHERE {'TRUE' if is_first else lacking}",
+        large=True,
     )
     return _counted(picture, "assigning")
 

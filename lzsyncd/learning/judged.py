@@ -31,7 +31,7 @@ ACTIVE = "NOT u.deleted AND NOT u.suspended"
 
 def find_touched(picture: Picture, conditions: Collection[Condition]) -> None:
     """Fill `touched`: who changes, comes or goes, and whom that moves though their own record stays as it is."""
-    picture.table("touched", "id BIGINT PRIMARY KEY, own BOOLEAN")
+    picture.table("touched", "id BIGINT PRIMARY KEY, own BOOLEAN", large=True)
     picture.database.run(
         "INSERT INTO touched SELECT q.id, TRUE FROM ("
         "SELECT m.id FROM match_user m JOIN change_user c ON c.line = m.line UNION ALL "
@@ -110,6 +110,7 @@ def _judge_standing(picture: Picture, columns: list[Column], *, everybody: bool)
         "judged",
         f"SELECT u.id AS user_id, j.id IS NOT NULL AS has_job, j.org_id, j.pos_id, j.manager_id{texts} "
         f"FROM {who} AND {ACTIVE}",
+        large=True,
     )
 
 
@@ -181,7 +182,7 @@ def _judge_other_jobs(picture: Picture, columns: list[Column]) -> None:
 
 
 def _find_inactive(picture: Picture, *, everybody: bool) -> None:
-    picture.table("inactive", "id BIGINT PRIMARY KEY")
+    picture.table("inactive", "id BIGINT PRIMARY KEY", large=True)
     database = picture.database
     if everybody:
         database.run(
@@ -222,7 +223,8 @@ def find_reporting(picture: Picture, roots: Collection[int]) -> None:
     Links lead over whoever has them, suspended or not: as `user.manager.inactive` says, the link stays.
     """
     database = picture.database
-    picture.table("reporting", "root_id BIGINT, user_id BIGINT, number INTEGER, PRIMARY KEY (root_id, user_id)")
+    reporting = "root_id BIGINT, user_id BIGINT, number INTEGER, PRIMARY KEY (root_id, user_id)"
+    picture.table("reporting", reporting, large=True)
     picture.table("next_link", "manager_id BIGINT, user_id BIGINT")
     database.run("INSERT INTO next_link SELECT m.manager, m.id FROM match_user m WHERE m.manager > 0 AND NOT m.goes")
     database.run("CREATE INDEX next_link_manager ON next_link (manager_id)")
@@ -247,7 +249,7 @@ def find_reporting(picture: Picture, roots: Collection[int]) -> None:
 
 def find_leaders(picture: Picture, *, everybody: bool) -> None:
     """Fill `leader`: who has a report that is neither deleted nor suspended."""
-    picture.table("leader", "id BIGINT")
+    picture.table("leader", "id BIGINT", large=True)
     picture.database.run("INSERT INTO leader SELECT DISTINCT p.manager_id FROM judged p WHERE p.manager_id IS NOT NULL")
     if not everybody:
         picture.database.run(

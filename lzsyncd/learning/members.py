@@ -47,7 +47,7 @@ class Members:
         # an index costs as much as asking a few rules of everybody; a hash join no more than one
         anchors = anchors_of(self.planned, WORTH_AN_INDEX if self.picture.database.dialect.seeks_by_index else 1)
         anchored = anchored_members(self.picture, anchors, meaning) or NOBODY
-        self.picture.database.table_of("next_member", f"SELECT {distinct}q.* FROM ({anchored}) q")
+        self.picture.database.table_of("next_member", f"SELECT {distinct}q.* FROM ({anchored}) q", large=True)
         if not self.everybody or any(_keeps(p) or (p.audience and p.audience.others) for p in self.planned):
             self._index()
         done = {anchor.audience_id for anchor in anchors}
@@ -97,6 +97,7 @@ class Members:
             "moving",
             "SELECT n.audience_id, n.user_id, CAST('joined' AS TEXT) AS action FROM next_member n "
             f"WHERE {'TRUE' if is_first else known}",
+            large=True,
         )
         self.joined = self._counted("moving v WHERE v.action = 'joined'")
         if not is_first:

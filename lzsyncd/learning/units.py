@@ -20,6 +20,7 @@ def find_next_units(picture: Picture, conditions: Collection[Condition]) -> None
         picture.table(
             f"next_{e}",
             "id BIGINT PRIMARY KEY, idnumber TEXT, parent_id BIGINT, hidden BOOLEAN, was TEXT, path TEXT",
+            large=True,
         )
         picture.database.run(_next(e))
         if is_asked(e, Operator.UNDER, conditions):
@@ -59,7 +60,7 @@ def _make_paths(picture: Picture, e: Element) -> None:
 
 def find_below(picture: Picture, e: Element, roots: Collection[int]) -> None:
     """Fill `below_org` or `below_pos` (root_id, unit_id) with all that lies below some units, themselves included."""
-    picture.table(f"below_{e}", "root_id BIGINT, unit_id BIGINT, PRIMARY KEY (root_id, unit_id)")
+    picture.table(f"below_{e}", "root_id BIGINT, unit_id BIGINT, PRIMARY KEY (root_id, unit_id)", large=True)
     for some in _some(sorted(roots)):
         picture.database.run(
             # from `/1/7/` on, before `/1/70`: 0 follows the slash. CROSS: SQLite starts with the roots

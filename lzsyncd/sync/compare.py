@@ -41,7 +41,8 @@ class Comparison:
     def finish(self) -> None:
         """Copy those records of `seen_E` that may change something into `stage_E`."""
         if not self._compared_to:
-            self._database.table_of(self._differs, _differing(self._picture, self._staged))
+            found = _differing(self._picture, self._staged)
+            self._database.table_of(self._differs, found, large=self._staged.large)
         _add_duplicates(self._picture, self._staged.element)
         _add_faulty(self._picture, self._staged.element)
         _stage(self._picture, self._staged)

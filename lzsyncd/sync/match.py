@@ -37,14 +37,19 @@ def match(picture: Picture) -> None:
         _index_keys(picture, element)
         _mark_copies(picture, element)
     for element in UNITS:
-        picture.table(f"match_{element}", f"{picture.database.dialect.line}, {UNIT_TABLE}")
+        _table(picture, element, UNIT_TABLE)
         picture.database.run(_unit_query(picture, picture.staged[element]))
         _index_matches(picture, element)
-    picture.table("match_user", f"{picture.database.dialect.line}, {USER_TABLE}")
+    _table(picture, Element.USER, USER_TABLE)
     picture.database.run(_user_query(picture, picture.staged[Element.USER]))
     _index_matches(picture, Element.USER)
     if not picture.staged[Element.USER].alone:
         _know_links_made_by_hand(picture)
+
+
+def _table(picture: Picture, e: Element, columns: str) -> None:
+    staged = picture.staged[e]
+    picture.table(f"match_{e}", f"{picture.database.dialect.line}, {columns}", large=staged.large and staged.wide)
 
 
 def _know_links_made_by_hand(picture: Picture) -> None:

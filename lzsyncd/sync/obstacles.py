@@ -68,7 +68,8 @@ def list_made(database: Database, run_id: str, kind: str) -> None:
         )
     }
     for part in ROWS.values():
-        database.table(f"unmade_{part.table}", "row_id BIGINT, other_id BIGINT, PRIMARY KEY (row_id, other_id)")
+        columns = "row_id BIGINT, other_id BIGINT, PRIMARY KEY (row_id, other_id)"
+        database.table(f"unmade_{part.table}", columns, large=True)
         if part.table in first_last and kind == "sync":
             first, last = first_last[part.table]
             ours = " AND t.managed" if part.has_managed else ""  # ids in between may have gone to somebody's own rows

@@ -55,9 +55,9 @@ class Picture:
     now: str
     today: str
 
-    def table(self, name: str, columns: str) -> None:
-        """Make a table of this run."""
-        self.database.table(name, columns)
+    def table(self, name: str, columns: str, *, large: bool = False) -> None:
+        """Make a table of this run; `large`: several processes may read it at once."""
+        self.database.table(name, columns, large=large)
 
 
 def accepted(element: Element, alias: str = "m") -> str:

@@ -167,15 +167,21 @@ class Database:
 
     # -- the tables of a run
 
-    def table(self, name: str, columns: str) -> None:
-        """Make a staging table, empty; it is gone when the transaction ends. Making it again empties it."""
-        self._forget(name)
-        self.run(self.dialect.temporary(name, columns))
+    def table(self, name: str, columns: str, *, large: bool = False) -> None:
+        """Make a staging table, empty; it is gone when the transaction ends. Making it again empties it.
 
-    def table_of(self, name: str, query: str) -> None:
+        Args:
+            name: of the table.
+            columns: with types.
+            large: it may be read by several processes at once, which is worth it where it has very many rows.
+        """
+        self._forget(name)
+        self.run(self.dialect.temporary(name, columns, large=large))
+
+    def table_of(self, name: str, query: str, *, large: bool = False) -> None:
         """Make a staging table of the rows of a query."""
         self._forget(name)
-        self.run(self.dialect.select_into(name, query))
+        self.run(self.dialect.select_into(name, query, large=large))
 
     def _forget(self, name: str) -> None:
         if name in self._staging:

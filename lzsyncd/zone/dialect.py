@@ -32,7 +32,7 @@ class Dialect(Protocol):
 
     name: str
     staging_is_private: bool
-    """Staging tables are seen by their connection alone, and gone with it. Who may make no others can ask for that."""
+    """Every staging table is seen by its connection alone, and gone with it. Who may make no others asks for that."""
     line: str
     """How a large staging table declares its line. SQLite's row id costs nothing, an index on PostgreSQL comes last."""
     compares_by_the_way: bool
@@ -56,10 +56,10 @@ class Dialect(Protocol):
     def statement(self, text: str) -> str:
         """The text with this driver's placeholders."""
 
-    def temporary(self, name: str, columns: str) -> str:
-        """Make a staging table, gone with the transaction or connection."""
+    def temporary(self, name: str, columns: str, *, large: bool) -> str:
+        """Make a staging table, gone with the transaction or connection; `large`: queries may read it in parallel."""
 
-    def select_into(self, name: str, query: str) -> str:
+    def select_into(self, name: str, query: str, *, large: bool) -> str:
         """Make a staging table of a query's rows."""
 
     def load(self, connection: Any, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -142,10 +142,10 @@ class SQLite:
     def statement(self, text: str) -> str:
         return text
 
-    def temporary(self, name: str, columns: str) -> str:
+    def temporary(self, name: str, columns: str, *, large: bool) -> str:  # noqa: ARG002 nothing is read in parallel
         return f"CREATE TEMP TABLE {name} ({columns})"
 
-    def select_into(self, name: str, query: str) -> str:
+    def select_into(self, name: str, query: str, *, large: bool) -> str:  # noqa: ARG002 as above
         return f"CREATE TEMP TABLE {name} AS {query}"
 
     def load(self, connection: Any, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -243,18 +243,20 @@ class PostgreSQL:
     def statement(self, text: str) -> str:
         return text.replace("%", "%%").replace("?", "%s")
 
-    def temporary(self, name: str, columns: str) -> str:
-        """UNLOGGED, not TEMP: only then may a query run in parallel; rolled back with the run's transaction."""
+    def temporary(self, name: str, columns: str, *, large: bool) -> str:
         collated = columns.replace("TEXT", 'TEXT COLLATE "C"')
-        return f"CREATE {self._kind} TABLE {name} ({collated})"
+        return f"CREATE {self._kind(large)} TABLE {name} ({collated})"
 
-    def select_into(self, name: str, query: str) -> str:
+    def select_into(self, name: str, query: str, *, large: bool) -> str:
         """The one way in which a query that writes may read in parallel."""
-        return f"CREATE {self._kind} TABLE {name} AS {query}"
+        return f"CREATE {self._kind(large)} TABLE {name} AS {query}"
 
-    @property
-    def _kind(self) -> str:
-        return "TEMP" if self.staging_is_private else "UNLOGGED"
+    def _kind(self, large: bool) -> str:
+        """Only UNLOGGED may be read in parallel, but making one costs the disk up to four syncs, and TEMP none.
+
+        Measured, a thousand people of whom nobody changes: 158 syncs a run against 3.
+        """
+        return "UNLOGGED" if large and not self.staging_is_private else "TEMP"
 
     def load(self, connection: Any, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
