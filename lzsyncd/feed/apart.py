@@ -39,7 +39,8 @@ def chunks(recipe: Recipe) -> Iterator[Chunk]:
         FileRejected: as `CsvFile` says.
         ReadingFailed: the other process broke off.
     """
-    return _from_apart(recipe) if is_large(recipe.path) else prepare(recipe)
+    process = _started() if is_large(recipe.path) else None
+    return prepare(recipe) if process is None else _from_apart(process, recipe)
 
 
 def is_large(path: Path) -> bool:
@@ -50,8 +51,17 @@ def is_large(path: Path) -> bool:
         return False  # whoever reads it tells
 
 
-def _from_apart(recipe: Recipe) -> Iterator[Chunk]:
-    with _process(recipe) as stream:
+def _started() -> "subprocess.Popen[bytes] | None":
+    """The other process; None where the machine gives no more: then this one reads, which only takes longer."""
+    command = [sys.executable, "-I", "-c", PROGRAM.format(path=sys.path)]
+    try:
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603 ourselves
+    except OSError:
+        return None
+
+
+def _from_apart(process: "subprocess.Popen[bytes]", recipe: Recipe) -> Iterator[Chunk]:
+    with _at_work(process, recipe) as stream:
         while (message := _receive(stream))[0] != END:
             kind, data = message
             if kind == REJECTED:
@@ -64,11 +74,9 @@ def _from_apart(recipe: Recipe) -> Iterator[Chunk]:
 
 
 @contextmanager
-def _process(recipe: Recipe) -> Iterator[BinaryIO]:
-    """Start the process; at the end of the block it is gone, whatever happened."""
-    code = PROGRAM.format(path=sys.path)
-    arguments = [sys.executable, "-I", "-c", code]
-    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:  # noqa: S603 ourselves
+def _at_work(process: "subprocess.Popen[bytes]", recipe: Recipe) -> Iterator[BinaryIO]:
+    """Tell the process what to read; at the end of the block it is gone, whatever happened."""
+    with process:
         try:
             fcntl.fcntl(_of(process.stdout), fcntl.F_SETPIPE_SZ, PIPE_SIZE)
             pickle.dump(recipe, _of(process.stdin))

@@ -232,7 +232,7 @@ class Watch:
         """Watch an inbox; whatever was watched for the site before is not any more.
 
         Returns:
-            False where no events can be had: a network file system, or no more watches. It is then to be polled.
+            False where no events can be had: a network file system, no more watches or threads. It is to be polled.
 
         Raises:
             OSError: the folder is not there.
@@ -244,10 +244,10 @@ class Watch:
         try:
             observer = self._running_observer()
             watch = observer.schedule(_Handler(site, self._wake), str(place), event_filter=EVENTS)
-        except OSError as error:
-            if isinstance(error, FileNotFoundError):
-                raise
-            return False  # the limits of inotify: watches (ENOSPC), instances (EMFILE)
+        except FileNotFoundError:
+            raise
+        except (OSError, RuntimeError):
+            return False  # the limits of inotify: watches (ENOSPC), instances (EMFILE); of threads (a RuntimeError)
         emitter = next(one for one in observer.emitters if one.watch == watch)
         self._armed[site] = _Armed(path, identity, watch, emitter)
         return True
