@@ -4,7 +4,7 @@ What the run changed gets its before-image back, what it made goes, what it remo
 Whatever else was edited since stays. The undo keeps images of its own, so that it can be undone in the same way.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -92,7 +92,8 @@ def possible(database: Database, run_id: str, options: Options) -> Undo:
     Raises:
         Usage: the run can't be taken back: it changed nothing, was taken back already, or later ones stand in the way.
     """
-    return _try(database, run_id, replace(options, dry_run=True))
+    with database.transaction(looking=True):
+        return _look(database, run_id, options)
 
 
 def take_back(database: Database, site: Site, run_id: str, options: Options) -> Undo:
@@ -103,7 +104,7 @@ def take_back(database: Database, site: Site, run_id: str, options: Options) -> 
         Unfinished: it was taken back, but the report could not be written.
         DiskFull: there is no room; nothing was taken back. So with NotPermitted, TryAgain, Interrupted.
     """
-    done = _try(database, run_id, replace(options, dry_run=False))
+    done = _try(database, run_id, options)
     if done.ending is Ending.DONE:
         options.progress.stage("report")
         report(database, site, done.result)
@@ -115,26 +116,22 @@ def _try(database: Database, run_id: str, options: Options) -> Undo:
     try:
         with database.transaction():
             return _in_transaction(database, run_id, runs.new_run_id(moment), options, iso(moment))
-    except _NotDone as end:
+    except _InTheWay as end:
         return end.undo
 
 
-class _NotDone(Exception):
-    """Ends the transaction: a dry run, or something stands in the way."""
+class _InTheWay(Exception):
+    """Ends the transaction: something stands in the way."""
 
     def __init__(self, undo: Undo) -> None:
         self.undo = undo
 
 
 def _in_transaction(database: Database, run_id: str, own: str, options: Options, started: str) -> Undo:
-    options.progress.stage("check")
-    kind = refuse_what_is_not_the_latest(database, run_id)
-    list_made(database, run_id, kind)
-    if found := obstacles(database, run_id, kind):
-        raise _NotDone(Undo(run_id, Ending.REFUSED, in_the_way=tuple(found)))
-    counts = _counts(database, run_id)
-    if options.dry_run:
-        raise _NotDone(Undo(run_id, Ending.POSSIBLE, counts=counts))
+    found = _look(database, run_id, options)
+    if found.ending is Ending.REFUSED:
+        raise _InTheWay(found)
+    counts = found.counts
     spool = database.site.folder / "spool" / own
     with writing(spool):
         spool.mkdir(mode=0o700, parents=True)  # as long as it is there, the report is still to be written
@@ -148,6 +145,16 @@ def _in_transaction(database: Database, run_id: str, own: str, options: Options,
 
 
 # -- may it be taken back?
+
+
+def _look(database: Database, run_id: str, options: Options) -> Undo:
+    """Whether a run can be taken back; `unmade_TABLE` lists what it has made."""
+    kind = refuse_what_is_not_the_latest(database, run_id)
+    options.progress.stage("check")
+    list_made(database, run_id, kind)
+    if found := obstacles(database, run_id, kind):
+        return Undo(run_id, Ending.REFUSED, in_the_way=tuple(found))
+    return Undo(run_id, Ending.POSSIBLE, counts=taken_back(database, run_id, kind))
 
 
 def refuse_what_is_not_the_latest(database: Database, run_id: str) -> str:
@@ -217,14 +224,19 @@ def _write_history(database: Database, run_id: str, own: str) -> None:
     )
 
 
-def _counts(database: Database, run_id: str) -> dict[str, dict[str, int]]:
-    """What is taken back: how many records the run created, updated, revived, removed. An undo reads nothing."""
-    elements = [str(e) for (e,) in database.rows("SELECT element FROM sync_count WHERE run_id = ?", (run_id,))]
-    counts = {e: dict.fromkeys(COUNT_COLUMNS, 0) for e in sorted(elements)}
-    for element, action, number in database.rows(
-        "SELECT element, action, count(*) FROM sync_change WHERE run_id = ? GROUP BY element, action", (run_id,)
+def taken_back(database: Database, run_id: str, kind: str) -> dict[str, dict[str, int]]:
+    """What an undo takes back: how many records the run created, updated, revived, removed. It reads nothing.
+
+    The history has a row for each of them, which the run has checked (`sync/plan.py`): a million need no counting. An
+    undo counts what it took back, and did the inverse.
+    """
+    counts: dict[str, dict[str, int]] = {}
+    for e, *numbers in database.rows(
+        f"SELECT element, {', '.join(INVERSE)} FROM sync_count WHERE run_id = ? ORDER BY element", (run_id,)
     ):
-        counts.setdefault(str(element), dict.fromkeys(COUNT_COLUMNS, 0))[str(action)] = int(number)
+        counts[str(e)] = dict.fromkeys(COUNT_COLUMNS, 0)
+        for action, number in zip(INVERSE, numbers, strict=True):
+            counts[str(e)][INVERSE[action] if kind == "undo" else action] += int(number)
     return counts
 
 

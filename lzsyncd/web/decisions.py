@@ -17,7 +17,8 @@ from lzsyncd.ledger.status import Status
 from lzsyncd.ledger.waiting import pending
 from lzsyncd.service.instance import ring
 from lzsyncd.sync.run import Options
-from lzsyncd.sync.undo import INVERSE, possible
+from lzsyncd.sync.undo import Undo, possible, refuse_what_is_not_the_latest, taken_back
+from lzsyncd.web.looks import AT_ONCE, Look
 from lzsyncd.web.questions.findings import ChangeFilter, change_lines
 from lzsyncd.web.questions.runs import asked_for
 from lzsyncd.web.store import Role, kept
@@ -57,24 +58,38 @@ def decisions_on(visit: Visit, database: Database, run: RunSummary) -> dict[str,
 
 
 def undo_preview(visit: Visit) -> Response:
-    """What taking a run back would do, or what stands in the way. Nothing is changed by looking.
+    """What taking a run back would do, at once, and what stands in the way, as soon as it is known.
 
-    The page comes at once and fetches what it would do: that compares all that the run has written.
+    Nothing is changed by looking. The page asks every second (htmx) until the look is over; opened anew it looks anew.
     """
     require_admin(visit)
     is_part = bool(visit.request.headers.get("hx-request"))
-    if not is_part and not visit.asked("known"):
-        with visit.ledger() as database:
-            return visit.page("undo.html", here="runs", run=_run(database, visit.place("run")), known=False)
-    problem, found = "", None
-    with visit.house.requests(visit.site) as database:
+    values: dict[str, Any] = {"counts": {}, "look": None, "trouble": ""}
+    with visit.ledger() as database:
         run = _run(database, visit.place("run"))
         try:
-            found = possible(database, run.run, Options(clock=visit.house.clock))
+            values["counts"] = taken_back(database, run.run, refuse_what_is_not_the_latest(database, run.run))
         except Usage as error:
-            problem = str(error)
-    values = {"run": run, "found": found, "problem": problem, "inverse": INVERSE, "shown": SHOWN, "known": True}
-    return visit.page("undo-part.html" if is_part else "undo.html", here="runs", **values)
+            values["trouble"] = str(error)
+    if not values["trouble"]:
+        look = values["look"] = _look(visit, run.run, anew=not (is_part or visit.asked("known")))
+        values["trouble"] = look.trouble
+        if is_part and not look.is_over:  # nothing is swapped, and nothing read out again
+            return Response(status_code=HTTPStatus.NO_CONTENT)
+    template = "undo-part.html" if is_part else "undo.html"
+    return visit.page(template, here="runs", run=run, shown=SHOWN, **values)
+
+
+def _look(visit: Visit, run: str, *, anew: bool) -> Look:
+    house, site = visit.house, visit.site
+
+    def look() -> Undo:
+        with house.requests(site) as database:
+            return possible(database, run, Options(clock=house.clock))
+
+    begun = house.looks.at(site.name, run, visit.now, look, anew=anew)
+    begun.wait(AT_ONCE)
+    return begun
 
 
 def approve(visit: Visit) -> Response:

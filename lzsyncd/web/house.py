@@ -12,6 +12,7 @@ from lzsyncd.config.page import for_page
 from lzsyncd.errors import TryAgain
 from lzsyncd.ledger.figures import Figures
 from lzsyncd.logs import logger
+from lzsyncd.web.looks import Looks
 from lzsyncd.web.throttle import Throttle
 from lzsyncd.zone.database import Database
 
@@ -34,6 +35,7 @@ class House:
         monotonic: gives seconds, for what is measured.
         throttle: who has to wait.
         figures: the numbers of each site's ledger as they were last: what has not changed is not counted again.
+        looks: what pages have begun to look at, and go on with.
     """
 
     path: Path
@@ -42,6 +44,7 @@ class House:
     monotonic: Callable[[], float] = time.monotonic
     throttle: Throttle = field(default_factory=Throttle)
     figures: dict[str, Figures] = field(default_factory=dict)
+    looks: Looks = field(default_factory=Looks)
     _stamp: tuple[int, ...] = ()
     _ready: set[str] = field(default_factory=set)
 

@@ -223,10 +223,10 @@ class Database:
         self.run(f"PRAGMA busy_timeout = {SQLITE_PATIENCE * 1000}")
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """One durable transaction on one snapshot; rolled back when the block raises."""
+    def transaction(self, *, looking: bool = False) -> Iterator[None]:
+        """One durable transaction on one snapshot, rolled back when the block raises; for `looking` no writer waits."""
         self._drop_staging()
-        self.run(self.dialect.begin())
+        self.run(self.dialect.begin(looking=looking))
         try:
             if isinstance(self.dialect, PostgreSQL):
                 for setting in RUN_SETTINGS:

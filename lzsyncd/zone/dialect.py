@@ -41,8 +41,8 @@ class Dialect(Protocol):
     seeks_by_index: bool
     """Two large tables are joined by an index only: there is no hash join."""
 
-    def begin(self) -> str:
-        """Open the run's one transaction: everything in it sees one snapshot."""
+    def begin(self, *, looking: bool = False) -> str:
+        """Open the run's one transaction, or one that only looks: everything in it sees one snapshot."""
 
     def watch(self, connection: Any, is_over: Callable[[], bool]) -> None:
         """From now on ask during statements whether they are to be ended."""
@@ -125,9 +125,9 @@ class SQLite:
     compares_by_the_way = True
     seeks_by_index = True
 
-    def begin(self) -> str:
+    def begin(self, *, looking: bool = False) -> str:
         """IMMEDIATE: a deferred transaction that reads first fails at its first write under a second writer."""
-        return "BEGIN IMMEDIATE"
+        return "BEGIN" if looking else "BEGIN IMMEDIATE"
 
     def watch(self, connection: Any, is_over: Callable[[], bool]) -> None:
         """By the way Python gets a chance to run handlers of signals, which otherwise wait for the statement's end."""
@@ -226,7 +226,7 @@ class PostgreSQL:
     compares_by_the_way = False
     seeks_by_index = False
 
-    def begin(self) -> str:
+    def begin(self, *, looking: bool = False) -> str:  # noqa: ARG002 whoever looks keeps nobody waiting here
         return "BEGIN ISOLATION LEVEL REPEATABLE READ"
 
     def watch(self, connection: Any, is_over: Callable[[], bool]) -> None:

@@ -14,12 +14,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.client import HTTPConnection
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import urlencode
 
 from starlette.responses import Response
@@ -44,6 +45,8 @@ AUDIENCE = (
     '[[sites.bench.audiences]]\nname = "Upper grades"\nrules = [ { field = "customfield_grade", in = ["G1", "G2"] } ]\n'
 )
 NOTHING_ASKED = "/select-1"
+POLL = 0.02  # seconds
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -106,8 +109,35 @@ def measure(folder: Path, bench: Bench, times: int) -> Iterator[Answered]:
             visitor = Visitor(config.web.listen)
             for name, path in paths(config.sites["bench"]).items():
                 yield visitor.ask(name, path, times, lambda: cpu_of_tree(pid) + bench.server_cpu())
+            yield from looked(config.sites["bench"], visitor, times, lambda: cpu_of_tree(pid) + bench.server_cpu())
     finally:
         bench.close()
+
+
+def looked(site: Site, visitor: "Visitor", times: int, cpu: Callable[[], float]) -> Iterator[Answered]:
+    """What no page waits for: all of the look at an undo; and its floor, the run's rows beside what stands, no more."""
+    with opened(site) as database:
+        last = str(database.value("SELECT max(id) FROM sync_run"))
+        path = f"/sites/bench/runs/{last}/undo"
+        yield timed("undo, the look that goes on beside the page", times, lambda: visitor.wait_for(path), cpu)
+
+        def join() -> None:
+            for part in ("lz_org", "lz_pos", "lz_user", "lz_job"):
+                query = f"SELECT count(*) FROM sync_image i LEFT JOIN {part} t ON t.id = i.row_id WHERE i.run_id = ?"
+                database.value(f"{query} AND i.part = ? AND i.after <> CAST(t.id AS TEXT)", (last, part))
+
+        yield timed("its floor: the images beside the tables", times, join, lambda: cpu() + time.process_time())
+
+
+def timed(name: str, times: int, work: Callable[[], object], cpu: Callable[[], float]) -> Answered:
+    """Do something, first once without measuring."""
+    work()
+    took, before = [], cpu()
+    for _ in range(times):
+        start = time.perf_counter()
+        work()
+        took.append((time.perf_counter() - start) * 1000)
+    return Answered(name, statistics.median(took), max(took), (cpu() - before) / times * 1000)
 
 
 def make_site(folder: Path, database: str) -> Config:
@@ -189,20 +219,20 @@ class Visitor:
         self._headers["Cookie"] = cookie[0]
 
     def ask(self, name: str, path: str, times: int, cpu: Callable[[], float]) -> Answered:
-        """Ask for one address, first once without measuring."""
-        self._get(path)
-        took, before = [], cpu()
-        for _ in range(times):
-            start = time.perf_counter()
-            self._get(path)
-            took.append((time.perf_counter() - start) * 1000)
-        return Answered(name, statistics.median(took), max(took), (cpu() - before) / times * 1000)
+        """Ask for one address."""
+        return timed(name, times, lambda: self._get(path), cpu)
 
-    def _get(self, path: str) -> bytes:
-        self._connection.request("GET", path, headers=self._headers)
+    def wait_for(self, path: str) -> None:
+        """Open the page of an undo, and ask as it does, but more often, until the look is over."""
+        self._get(path)
+        while not self._get(path, {"HX-Request": "true"}):
+            time.sleep(POLL)
+
+    def _get(self, path: str, more: Mapping[str, str] = NOTHING) -> bytes:
+        self._connection.request("GET", path, headers={**self._headers, **more})
         answer = self._connection.getresponse()
         body = answer.read()
-        assert answer.status == 200, (path, answer.status, body[:500])
+        assert answer.status in (200, 204), (path, answer.status, body[:500])
         return body
 
 
@@ -226,21 +256,29 @@ def _pages(database: Database) -> dict[str, str]:
         "runs": "/runs",
         "run": f"/runs/{last}",
         "undo": f"/runs/{last}/undo",
-        "undo, what it would do, fetched by the page": f"/runs/{last}/undo?known=1",
+        "undo, with what is known by then": f"/runs/{last}/undo?known=1",
         "findings": f"/runs/{last}/findings",
         "findings, in their midst": f"/runs/{last}/findings?after={known['error']}",
         "findings of a code": f"/runs/{last}/findings?code=value.url&after={known['error']}",
         "findings, a key": f"/runs/{last}/findings?text={key}",
+        "findings, one letter": f"/runs/{last}/findings?text=e",
+        "findings, a line": f"/runs/{last}/findings?text=77",
+        "findings of another file": f"/runs/{last}/findings?element=org",
+        "findings of a severity that none has": f"/runs/{last}/findings?severity=fatal",
         "findings, words that nobody finds": f"/runs/{last}/findings?text=nowhere&severity=warning",
+        "findings, the last page": f"/runs/{last}/findings?after={known['last error']}",
         "changes": f"/runs/{first}/changes",
         "changes, in their midst": f"/runs/{first}/changes?after={known['change']}",
         "changes of a key": f"/runs/{first}/changes?key={key}",
+        "changes, the last page": f"/runs/{first}/changes?after={known['last change']}",
         "changes that nobody finds": f"/runs/{first}/changes?action=removed",
         "holds": "/holds",
         "upload": "/upload",
         "people": "/people",
         "people, in their midst": f"/people?after={known['person']}",
         "people, a key": f"/people?text={key}",
+        "people, one letter": "/people?text=q",
+        "people, the last page": f"/people?after={known['last person']}",
         "people, words that nobody finds": "/people?text=nobody+has+this",
         "people who are gone": "/people?state=deleted",
         "people of the whole company": f"/people?org={org}",
@@ -285,6 +323,9 @@ def _known(database: Database, first: str, last: str) -> dict[str, object]:
     """Somebody and something in the midst, and at the top."""
     return {
         "error": database.value("SELECT (min(id) + max(id)) / 2 FROM sync_error WHERE run_id = ?", (last,)),
+        "last error": database.value("SELECT max(id) - 20 FROM sync_error WHERE run_id = ?", (last,)),
+        "last change": database.value("SELECT max(id) - 20 FROM sync_change WHERE run_id = ?", (first,)),
+        "last person": database.value("SELECT max(id) - 20 FROM lz_user"),
         "change": database.value("SELECT (min(id) + max(id)) / 2 FROM sync_change WHERE run_id = ?", (first,)),
         "person": (person := database.value("SELECT (min(id) + max(id)) / 2 FROM lz_user")),
         "key": database.value("SELECT idnumber FROM lz_user WHERE id = ?", (person,)),

@@ -8,6 +8,7 @@ from hypothesis import event, given
 
 from lzsyncd.config import Site
 from lzsyncd.errors import Usage
+from lzsyncd.progress import Silent
 from lzsyncd.sync import undo
 from lzsyncd.sync.obstacles import list_made, obstacles
 from lzsyncd.sync.run import Options
@@ -29,6 +30,16 @@ def clocked() -> Any:
 
 def sync(site: Site, files: dict[str, bytes]) -> Any:
     return sync_at(next(_moments), site, files)
+
+
+def in_history(site: Site, run: str) -> dict[tuple[str, str], int]:
+    """How many records of which element a run did what to, counted one by one."""
+    query = "SELECT element, action, count(*) AS n FROM sync_change WHERE run_id = ? GROUP BY element, action"
+    return {(row["element"], row["action"]): row["n"] for row in ask(site, query, run)}
+
+
+def in_all(counts: dict[str, dict[str, int]]) -> dict[tuple[str, str], int]:
+    return {(e, action): number for e, row in counts.items() for action, number in row.items() if number}
 
 
 def take_back(site: Site, run: str, *, dry_run: bool = False) -> Undo:
@@ -72,13 +83,16 @@ def test_every_table_is_as_it_was_and_as_it_became(ground: Ground, history: Hist
         after, ids = look(site), next_ids(site)
         undone = take_back(site, run.run)
         assert undone.in_the_way == ()
+        assert in_all(undone.counts) == in_history(site, run.run)
         assert look(site) == before
         assert status(site, run.run) == "undone"
         assert next_ids(site) == ids
         redone = take_back(site, undone.run)
         assert look(site) == after
         assert (status(site, undone.run), status(site, run.run)) == ("undone", "applied")
-        take_back(site, redone.run)
+        assert in_all(redone.counts) == in_history(site, undone.run)
+        undone_again = take_back(site, redone.run)
+        assert in_all(undone_again.counts) == in_history(site, redone.run)
         assert look(site) == before
         assert [status(site, each) for each in (redone.run, undone.run, run.run)] == ["undone", "applied", "undone"]
 
@@ -258,6 +272,30 @@ def test_what_was_edited_since_elsewhere_stays(ground: Ground) -> None:
         assert {i: after[table][i] for i in hands} == {i: edited[table][i] for i in hands}
         assert {i: row for i, row in after[table].items() if i not in hands} == before[table], name
     assert ours["lz_org"]
+
+
+def test_who_looks_at_an_undo_keeps_nobody_from_writing(ground: Ground) -> None:
+    site, _, run = two_days(ground)
+    with connected(site) as looking:
+        progress = Meanwhile(site)
+        assert possible(looking, run, Options(progress=progress)).ending == "checked"
+        assert progress.stages == ["check"]
+    assert ask(site, "SELECT lang FROM lz_user WHERE idnumber = '2'")[0]["lang"] == "de"
+    assert take_back(site, run, dry_run=True).ending == "refused", "that edit stands in the way of the next one"
+
+
+class Meanwhile(Silent):
+    """Somebody who edits a person while an undo is looked at."""
+
+    def __init__(self, site: Site) -> None:
+        self.site, self.stages = site, list[str]()
+
+    def stage(self, name: str) -> None:
+        self.stages.append(name)
+        with connected(self.site) as database:
+            if database.dialect.name == "sqlite":
+                database.run("PRAGMA busy_timeout = 0")
+            database.run("UPDATE lz_user SET lang = 'de' WHERE idnumber = '2'")
 
 
 def test_only_the_latest_applied_run_can_be_taken_back(ground: Ground) -> None:

@@ -1,11 +1,20 @@
 """What people decide is a row that says who, on what and when; only admins decide, and nothing is done here."""
 
-import pytest
+import sqlite3
+import time
+from threading import Event
+from typing import Any
 
+import pytest
+from starlette.testclient import TestClient
+
+from lzsyncd.errors import Usage
 from lzsyncd.intake.touches import WAKE
 from lzsyncd.ledger import planned, runs
 from lzsyncd.ledger.requests import unfinished
 from lzsyncd.ledger.status import Status
+from lzsyncd.sync.undo import Undo, possible
+from lzsyncd.web import decisions
 from lzsyncd.web.decisions import GLIMPSE
 from lzsyncd.web.store import kept
 from lzsyncd.zone.database import opened
@@ -106,19 +115,95 @@ def test_a_set_that_waits_shows_its_plan_before_anybody_applies_it(page: Page):
     assert plan.count("<del>Hull</del>") == number
 
 
+def looked(client: TestClient, path: str) -> str:
+    """What the part of the page says that is asked for until the look is over."""
+    while True:
+        answer = client.get(path, headers={"hx-request": "true"})
+        if answer.status_code != 204:
+            return answer.text
+        time.sleep(0.01)
+
+
 def test_an_undo_is_shown_before_it_is_asked_for(page: Page):
     client = page.browser("ada")
     with opened(page.site) as database:
         first, last = (str(row[0]) for row in database.rows("SELECT id FROM sync_run ORDER BY id"))
-    text = client.get(f"/sites/acme/runs/{last}/undo?known=1").text
+    path = f"/sites/acme/runs/{last}/undo"
+    text = client.get(path).text
     assert "Changed, as before" in text
     assert "Take it back</button>" in text
-    at_once = client.get(f"/sites/acme/runs/{last}/undo").text
-    assert ("hx-get" in at_once, "Take it back</button>" in at_once) == (True, False)
-    part = client.get(f"/sites/acme/runs/{last}/undo", headers={"hx-request": "true"}).text
+    part = looked(client, path)
     assert ("<html" in part, "Take it back</button>" in part) == (False, True)
-    assert "is not the latest applied one" in client.get(f"/sites/acme/runs/{first}/undo?known=1").text
+    assert "Nothing stands in the way, as of" in part
+    assert "Nothing stands in the way, as of" in client.get(f"{path}?known=1").text
+    assert "is not the latest applied one" in client.get(f"/sites/acme/runs/{first}/undo").text
+    assert page.browser("vera").get(path).status_code == 403
+
+
+def test_the_page_of_an_undo_opened_anew_looks_anew(page: Page):
+    client = page.browser("ada")
+    path = f"/sites/acme/runs/{last_run(page)}/undo"
+    client.get(path)
+    looked(client, path)
     with opened(page.site) as database:
         database.run("UPDATE lz_user SET city = 'elsewhere' WHERE idnumber = 'E1000'")
-    assert "was changed since" in client.get(f"/sites/acme/runs/{last}/undo?known=1").text
-    assert page.browser("vera").get(f"/sites/acme/runs/{last}/undo").status_code == 403
+    assert "Nothing stands in the way" in client.get(f"{path}?known=1").text
+    client.get(path)
+    part = looked(client, path)
+    assert "was changed since" in part
+    assert "Take it back</button>" not in part
+
+
+def test_the_page_of_an_undo_does_not_wait_for_a_long_look(page: Page, monkeypatch: pytest.MonkeyPatch):
+    """A million records take seconds; here the look goes on until it may end."""
+    may_end, begun = Event(), []
+
+    def long(*args: Any) -> Undo:
+        begun.append(args[1])
+        may_end.wait()
+        return possible(*args)
+
+    monkeypatch.setattr(decisions, "possible", long)
+    client = page.browser("ada")
+    path = f"/sites/acme/runs/{last_run(page)}/undo"
+    try:
+        for text in (client.get(path).text, client.get(f"{path}?known=1").text, client.get(path).text):
+            assert "Changed, as before" in text
+            assert "Looking whether anything stands in the way" in text
+            assert "the undo looks for itself before it changes anything" in text
+            assert ("every 1s" in text, "Nothing stands in the way" in text) == (True, False)
+        assert client.get(path, headers={"hx-request": "true"}).status_code == 204
+    finally:
+        may_end.set()
+    assert "Nothing stands in the way" in looked(client, path)
+    assert len(begun) == 1, "who opens the page again joins the look that goes on"
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (Usage("It was pruned."), "It was pruned."),
+        (sqlite3.OperationalError("database is locked"), "busy or away"),
+        (ZeroDivisionError("a value of the site"), "The log of lzsyncd-web has where"),
+    ],
+)
+def test_a_look_that_fails_says_so_and_the_next_one_is_another(
+    page: Page, monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
+):
+    def failing(*_: Any) -> Undo:
+        raise error
+
+    client = page.browser("ada")
+    path = f"/sites/acme/runs/{last_run(page)}/undo"
+    with monkeypatch.context() as patch:
+        patch.setattr(decisions, "possible", failing)
+        text = looked(client, path)
+    assert told in text
+    assert ("a value of the site" in text, "Take it back</button>" in text) == (False, False)
+    client.get(path)
+    assert "Nothing stands in the way" in looked(client, path)
+
+
+def last_run(page: Page) -> str:
+    with opened(page.site) as database:
+        return str(database.value("SELECT max(id) FROM sync_run"))
