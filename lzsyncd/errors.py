@@ -63,7 +63,7 @@ class NotPermitted(LzsyncdError):
 
 
 class DiskFull(LzsyncdError):
-    """Something can't be written for want of room; the same command works once there is some."""
+    """Something can't be written for want of room, or of a sound disk; the same command works once there is some."""
 
 
 class NoMemory(LzsyncdError):
@@ -96,6 +96,9 @@ NO_ROOM = {
     errno.ENOSPC: "The disk is full, {} can't be written: make room there, then run the command again.",
     errno.EDQUOT: "The disk quota is used up, {} can't be written: make room there, then run the command again.",
     errno.EFBIG: "Files may not grow any further (ulimit -f, LimitFSIZE), {} can't be written: raise that limit.",
+    errno.EIO: "The disk is broken (input/output error), {} can't be written: mend it, then run the command again.",
+    # so ext4 calls a block that its disk does not have any more
+    errno.ENOMEM: "The disk is broken, or the kernel has no memory, {} can't be written: mend that, then try again.",
 }
 
 
@@ -104,7 +107,7 @@ def writing(place: Path) -> Iterator[None]:
     """Say what a file system has against writing at a place in a sentence that names it, and how to mend it.
 
     Raises:
-        DiskFull: there is no room.
+        DiskFull: there is no room, or the disk is broken.
         NotPermitted: this account may not write there.
     """
     try:

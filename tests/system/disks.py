@@ -1,7 +1,10 @@
 """A disk that loses what was not synced when its power fails."""
 
+import os
 import subprocess
 from pathlib import Path
+
+FIRST_BLOCKS = 65_536  # bytes of a disk that are left when it breaks
 
 
 class Disk:
@@ -24,12 +27,30 @@ class Disk:
 
     def cut_power(self) -> None:
         """Whatever was not synced is gone."""
-        remains = self.image.with_name("remains")
-        _run("cp", "--sparse=always", self.image, remains)
+        self._copy()
+        self.replace()
+
+    def break_down(self) -> None:
+        """What is on it stays; from now on whatever is written, or read anew, is an input/output error."""
+        self.sync()
+        self._copy()
+        device = _run("findmnt", "--noheadings", "--output=SOURCE", self.mounted).strip()
+        os.truncate(self.image, FIRST_BLOCKS)
+        _run("losetup", "--set-capacity", device)
+
+    def replace(self) -> None:
+        """Another one with what was on it, when its power failed or it broke."""
         self.unmount()
         self.image.unlink()  # whoever still has it open goes on writing to what nobody sees
-        remains.rename(self.image)
+        self._remains.rename(self.image)
         self._mount()
+
+    @property
+    def _remains(self) -> Path:
+        return self.image.with_name("remains")
+
+    def _copy(self) -> None:
+        _run("cp", "--sparse=always", self.image, self._remains)
 
     def sync(self) -> None:
         """Whatever is on it stays."""
@@ -40,5 +61,5 @@ class Disk:
         _run("umount", "--lazy", self.mounted)
 
 
-def _run(*words: str | Path) -> None:
-    subprocess.run([str(word) for word in words], check=True, capture_output=True)
+def _run(*words: str | Path) -> str:
+    return subprocess.run([str(word) for word in words], check=True, capture_output=True, text=True).stdout
