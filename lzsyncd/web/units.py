@@ -70,17 +70,18 @@ def _element(visit: Visit) -> Element:
 def audiences(visit: Visit) -> Response:
     """All audiences."""
     with visit.ledger() as database:
-        found = questions.audiences(database)
-    return visit.page("audiences.html", here="audiences", audiences=found)
+        found, counted = questions.audiences(database)
+    return visit.page("audiences.html", here="audiences", audiences=found, counted=counted)
 
 
 def audience(visit: Visit) -> Response:
     """One audience: its rule and who is in it."""
     number = number_in(visit, "audience")
     with visit.ledger() as database:
-        found = next((row for row in questions.audiences(database) if row[0] == number), None)
+        found = questions.audience(database, number)
         if found is None:
             raise HTTPException(HTTPStatus.NOT_FOUND)
         members = questions.members(database, number, visit.number("after"))
     rule = json.dumps(json.loads(found[2] or "{}"), ensure_ascii=False, indent=2)
-    return visit.page("audience.html", here="audiences", audience=found, rule=rule, members=members)
+    values = {"audience": found, "rule": rule, "members": members, "counted": questions.MEMBERS_COUNTED}
+    return visit.page("audience.html", here="audiences", **values)

@@ -44,6 +44,7 @@ PASSWORD, TOKEN = "correct horse battery", "bench.a-token-of-the-benchmark"
 AUDIENCE = (
     '[[sites.bench.audiences]]\nname = "Upper grades"\nrules = [ { field = "customfield_grade", in = ["G1", "G2"] } ]\n'
 )
+AUDIENCES, MEMBERS = 200, 10_000
 NOTHING_ASKED = "/select-1"
 POLL = 0.02  # seconds
 NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -104,6 +105,7 @@ def measure(folder: Path, bench: Bench, times: int) -> Iterator[Answered]:
         config = make_site(folder, bench.fresh("page"))
         for day in ("today", "tomorrow"):
             sync(config.path, folder / day)
+        add_audiences(config.sites["bench"])
         bench.settle()
         with served(config.path) as pid:
             visitor = Visitor(config.web.listen)
@@ -156,6 +158,17 @@ def make_site(folder: Path, database: str) -> Config:
         store.add_account("ada", Role.ADMIN, hashed(PASSWORD), NOW)
         store.add_token("bench", Role.ADMIN, TOKEN, NOW)
     return config
+
+
+def add_audiences(site: Site) -> None:
+    """As many as a large site has, each with some thousand members: a page lists and counts them all."""
+    with opened(site) as database, database.transaction():
+        numbers = range(2, AUDIENCES + 1)
+        database.load("lz_audience", ("id", "name"), ((number, f"Audience {number}") for number in numbers))
+        database.run(
+            "INSERT INTO lz_audience_member (audience_id, user_id, since) SELECT a.id, u.id, '2026-11-28' "
+            f"FROM lz_audience a JOIN lz_user u ON u.id <= {MEMBERS} WHERE a.id > 1"
+        )
 
 
 def sync(path: Path, files: Path) -> None:

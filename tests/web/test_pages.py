@@ -10,6 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from lzsyncd.service.instance import Instance
+from lzsyncd.web.questions import units
 from lzsyncd.zone.database import opened
 from tests.learning.world import ask_rules
 from tests.sync.desk import ON_SQLITE
@@ -232,9 +233,28 @@ def test_an_audience_shows_its_rule_and_members_and_a_person_why_they_are_in_it(
     one = text_of(client, f"audiences/{number}")
     assert "&#34;match&#34;: &#34;all&#34;" in one
     assert "Grace Hopper" in one
+    assert "1 <span" in one
     person = text_of(client, "people/1")
     for sign in ("Safety", "course:S", "org is under OPS", "Joined"):
         assert sign in person
+
+
+def test_members_of_audiences_are_counted_up_to_a_number(page: Page, monkeypatch: pytest.MonkeyPatch):
+    """Of 200 audiences there may be millions: the page would take a second."""
+    with opened(page.site) as database:
+        database.run("INSERT INTO lz_audience (id, name) VALUES (1, 'Three'), (2, 'Two'), (3, 'None')")
+        members = ", ".join(f"({audience}, {user}, '')" for audience, user in ((1, 1), (1, 2), (1, 3), (2, 1), (2, 2)))
+        database.run(f"INSERT INTO lz_audience_member (audience_id, user_id, since) VALUES {members}")
+    client = page.browser("vera")
+    cells = re.compile(r'<td class="n">([^<]*)</td>')
+    assert cells.findall(text_of(client, "audiences")) == ["0", "3", "2"]
+    monkeypatch.setattr(units, "COUNTED", 1)
+    monkeypatch.setattr(units, "MEMBERS_COUNTED", 9)
+    assert cells.findall(text_of(client, "audiences")) == ["0", "3 or more", "2"]
+    monkeypatch.setattr(units, "MEMBERS_COUNTED", 3)
+    assert cells.findall(text_of(client, "audiences")) == ["0", "1 or more", "1 or more"]
+    assert "3 or more <span" in text_of(client, "audiences/1")
+    assert "2 <span" in text_of(client, "audiences/2")
 
 
 @ON_SQLITE
