@@ -14,7 +14,7 @@ from lzsyncd.logs import logger
 from lzsyncd.sync.undo import Undo
 from lzsyncd.zone.database import Database
 
-AT_ONCE = 0.04  # seconds for which a page waits: most looks are over by then
+AT_ONCE = 0.02  # seconds for which a page waits: on a small site the look is over by then
 
 
 @dataclass

@@ -92,9 +92,15 @@ def causes_of(database: Database, lines: Sequence[FindingLine]) -> dict[int, str
 
 def behind_each(database: Database, lines: Sequence[FindingLine]) -> dict[int, int]:
     """How many findings follow from each of these; `COUNTED` stands for that many or more."""
-    query = "SELECT count(*) FROM (SELECT 1 FROM sync_error WHERE caused_by = ? LIMIT ?) AS f"
-    counts = {line.id: int(database.value(query, (line.id, COUNTED))) for line in lines if line.caused_by is None}
-    return {number: count for number, count in counts.items() if count}
+    ids = [line.id for line in lines if line.caused_by is None]
+    if not ids:
+        return {}
+    behind = f"SELECT 1 FROM sync_error f WHERE f.caused_by = e.id LIMIT {COUNTED}"
+    query = (
+        f"SELECT e.id, (SELECT count(*) FROM ({behind}) AS few) FROM sync_error e "
+        f"WHERE e.id IN ({', '.join('?' * len(ids))})"
+    )
+    return {int(number): int(count) for number, count in database.rows(query, ids) if count}
 
 
 @dataclass(frozen=True)

@@ -166,16 +166,15 @@ class Report(NamedTuple):
 
 def reports_of(database: Database, manager: int, after: int = 0) -> Slice[Report]:
     """Who reports to somebody directly."""
+    theirs = f"SELECT 1 FROM lz_job r WHERE r.manager_id = u.id LIMIT {COUNTED}"
     listing = Listing(
-        "u.id AS id, u.firstname || ' ' || u.lastname",
+        f"u.id AS id, u.firstname || ' ' || u.lastname, (SELECT count(*) FROM ({theirs}) AS few)",
         "FROM lz_job j JOIN lz_user u ON u.id = j.user_id WHERE j.manager_id = ? AND NOT u.deleted",
         [manager],
         "u.id",
     )
     found = look(database, listing, after)
-    count = "SELECT count(*) FROM (SELECT 1 FROM lz_job WHERE manager_id = ? LIMIT ?) AS r"
-    rows = [Report(int(n), str(name), int(database.value(count, (n, COUNTED)))) for n, name in found.rows]
-    return Slice(rows, found.after)
+    return Slice([Report(*row) for row in found.rows], found.after)
 
 
 def all_reports(database: Database, manager: int) -> int:

@@ -25,21 +25,17 @@ class UnitLine(NamedTuple):
 def units(database: Database, element: Element, parent: int, after: int = 0) -> Slice[UnitLine]:
     """The units below one, or the roots for 0."""
     where = "parent_id = ?" if parent else "parent_id IS NULL"
+    children = f"SELECT 1 FROM lz_{element} c WHERE c.parent_id = u.id LIMIT {COUNTED}"
+    holders = f"SELECT 1 FROM lz_job j WHERE j.{element}_id = u.id LIMIT {COUNTED}"
+    counts = ", ".join(f"(SELECT count(*) FROM ({those}) AS few)" for those in (children, holders))
     listing = Listing(
-        "id, idnumber, fullname, hidden, managed",
-        f"FROM lz_{element} WHERE {where}",
+        f"id, idnumber, fullname, hidden, managed, {counts}",
+        f"FROM lz_{element} u WHERE {where}",
         [parent] if parent else [],
         "id",
     )
     found = look(database, listing, after)
-    children = f"SELECT count(*) FROM (SELECT 1 FROM lz_{element} WHERE parent_id = ? LIMIT ?) AS c"
-    holders = f"SELECT count(*) FROM (SELECT 1 FROM lz_job WHERE {element}_id = ? LIMIT ?) AS p"
-
-    def counted(query: str, number: int) -> int:
-        return int(database.value(query, (number, COUNTED)))
-
-    rows = [UnitLine._make((*row, counted(children, row[0]), counted(holders, row[0]))) for row in found.rows]
-    return Slice(rows, found.after)
+    return Slice([UnitLine._make(row) for row in found.rows], found.after)
 
 
 UNIT_COLUMNS = (
