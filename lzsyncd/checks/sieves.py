@@ -1,12 +1,14 @@
 """Sieves: which cells of a column are good as they stand? Builtins test whole columns, not Python cell by cell."""
 
 import re
+import sys
 from typing import Protocol
 
 from lzsyncd.checks import formats
 from lzsyncd.checks.cells import DROPPED, SHORT, CellCheck
 from lzsyncd.feed.elements import Kind
 
+UNKNOWN = sys.maxsize  # how long the longest cell is
 MEMO = 16_384  # texts a column remembers the normal form of: more than the working days of forty years
 
 
@@ -19,8 +21,13 @@ class Sieve(Protocol):
 
     trims: bool
 
-    def sift(self, texts: list[str]) -> tuple[list[str], list[int]]:
-        """The normal form of the good cells (of the others: anything), and the positions of the others."""
+    def sift(self, texts: list[str], longest: int = UNKNOWN) -> tuple[list[str], list[int]]:
+        """The normal form of the good cells (of the others: anything), and the positions of the others.
+
+        Args:
+            texts: the cells.
+            longest: none of them has more characters.
+        """
 
 
 class LengthSieve:
@@ -32,12 +39,13 @@ class LengthSieve:
         self._needed = bool(cell.empty.code)
         self._longest = cell.limit or SHORT
 
-    def sift(self, texts: list[str]) -> tuple[list[str], list[int]]:
+    def sift(self, texts: list[str], longest: int = UNKNOWN) -> tuple[list[str], list[int]]:
         odd = [] if not self._needed or all(texts) else [at for at, text in enumerate(texts) if not text]
-        return texts, odd + self._too_long(texts)
+        return texts, odd + self._too_long(texts, longest)
 
-    def _too_long(self, texts: list[str]) -> list[int]:
-        if max(map(len, texts)) <= self._longest:
+    def _too_long(self, texts: list[str], longest: int) -> list[int]:
+        """Usually a whole record is no longer than one cell may be: then no cell has to be measured."""
+        if longest <= self._longest or max(map(len, texts)) <= self._longest:
             return []
         return [at for at, text in enumerate(texts) if len(text) > self._longest]
 
@@ -50,8 +58,8 @@ class PatternSieve(LengthSieve):
         self._cell = re.compile(f"(?:{pattern})?")
         self._lines = re.compile(f"(?:(?:{pattern})\n|\n)*")
 
-    def sift(self, texts: list[str]) -> tuple[list[str], list[int]]:
-        _, odd = super().sift(texts)
+    def sift(self, texts: list[str], longest: int = UNKNOWN) -> tuple[list[str], list[int]]:
+        _, odd = super().sift(texts, longest)
         # `re` keeps 100 bytes for each repetition: a mebibyte of `a.a.a.` in `url` took 57 MiB
         short = [text if len(text) <= self._longest else "" for text in texts] if odd else texts
         return texts, odd + self._unlike(short)
@@ -95,7 +103,7 @@ class MemoSieve(dict[str, str]):
                 self._normal.add(text)
         return normal
 
-    def sift(self, texts: list[str]) -> tuple[list[str], list[int]]:
+    def sift(self, texts: list[str], longest: int = UNKNOWN) -> tuple[list[str], list[int]]:  # noqa: ARG002 by heart
         if self._normal.issuperset(texts):
             return texts, []
         normal = list(map(self.__getitem__, texts))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from lzsyncd.checks.catalogue import Finding, Severity, severity_of
 from lzsyncd.checks.cells import DROPPED, CellCheck, Rules, Verdict, normalise
-from lzsyncd.checks.sieves import sieve_for
+from lzsyncd.checks.sieves import UNKNOWN, sieve_for
 from lzsyncd.feed.elements import Column, Kind
 
 __all__ = ["DROPPED", "Checked", "Rules", "ValueCheck", "fold", "normalise"]
@@ -61,7 +61,9 @@ class ValueCheck:
         self._key = kinds.index(Kind.KEY)
         self._deleted = kinds.index(Kind.DELETED) if Kind.DELETED in kinds else -1
 
-    def __call__(self, lines: Sequence[int], numbers: Sequence[int], cells: list[str], clean: bool) -> Checked:
+    def __call__(
+        self, lines: Sequence[int], numbers: Sequence[int], cells: list[str], clean: bool, longest: int = UNKNOWN
+    ) -> Checked:
         """Check a batch.
 
         Args:
@@ -69,6 +71,7 @@ class ValueCheck:
             numbers: the number of each record.
             cells: the cells of all records, one after the other, equally many of each.
             clean: no cell of the batch has blanks around it.
+            longest: no cell of the batch has more characters.
         """
         if not lines:
             return Checked([[] for _ in self._positions], [], [], [], as_written=True)
@@ -82,7 +85,7 @@ class ValueCheck:
         tidied = 0
         for index, texts in enumerate(raw):
             ignored = gone if index not in (self._key, self._deleted) else ()
-            column, changed = self._checked(index, texts, ignored, odd, clean=clean)
+            column, changed = self._checked(index, texts, ignored, odd, clean=clean, longest=longest)
             columns.append(column)
             tidied += changed
         return self._told(columns, sorted(odd), lines, numbers, as_written=clean and not tidied)
@@ -95,7 +98,7 @@ class ValueCheck:
         return [at for at, mark in enumerate(marks) if mark == "1"] if "1" in marks else []
 
     def _checked(
-        self, index: int, texts: list[str], ignored: Sequence[int], odd: list[Odd], *, clean: bool
+        self, index: int, texts: list[str], ignored: Sequence[int], odd: list[Odd], *, clean: bool, longest: int
     ) -> tuple[list[str], bool]:
         """The normalised cells of a column, and whether that changed any; `odd` gets what is to be told."""
         cell, sieve = self._cells[index], self._sieves[index]
@@ -103,7 +106,7 @@ class ValueCheck:
             texts = list(map(str.strip, texts))
         for at in ignored:
             texts[at] = ""
-        normal, doubtful = sieve.sift(texts)
+        normal, doubtful = sieve.sift(texts, longest)
         changed = normal is not texts and normal != texts
         for at in set(doubtful).difference(ignored):
             text = texts[at].strip()

@@ -182,7 +182,7 @@ class _Preparer:
 
     def _columns(self, batch: Batch) -> Columns:
         """The columns of the staging table, of one length."""
-        checked = self._check(batch.lines, batch.numbers, batch.cells, batch.clean)
+        checked = self._check(batch.lines, batch.numbers, batch.cells, batch.clean, batch.longest)
         self._findings += map(_plain, checked.findings)
         lines, numbers, columns = batch.lines, batch.numbers, checked.columns
         if checked.unreadable_keys:

@@ -252,7 +252,8 @@ def batches(draw: st.DrawFn) -> list[list[str]]:
 @given(batches())
 @settings(max_examples=150, deadline=None)
 def test_a_batch_says_what_its_cells_say_one_by_one(rows: list[list[str]]) -> None:
-    checked = CHECK(list(range(len(rows))), list(range(len(rows))), flat(rows), clean=False)
+    numbers, cells = list(range(len(rows))), flat(rows)
+    checked = CHECK(numbers, numbers, cells, clean=False, longest=max(map(len, cells)))
     one_by_one = [[normalise(column, text, MIXED) for column, text in zip(ALL, row, strict=True)] for row in rows]
     assert [list(row) for row in zip(*checked.columns, strict=True)] == [
         [text for text, _ in row] for row in one_by_one

@@ -138,6 +138,7 @@ def test_whatever_comes_is_numbered_in_order_and_rows_fit_the_header(body, limit
     lines = [line for _, line in records]
     assert lines == sorted(set(lines))
     assert all(len(row) == 2 for _, row in found.rows)
+    assert all(len(cell) <= batch.longest for batch in found.batches for cell in batch.cells)
     assert all(s.key_readable <= (len(s.cells) > 0 and s.cells[0].strip() != "") for s in found.spoiled)
     event("spoiled" if found.spoiled else "all good")
     event(str(found.rejected and found.rejected[0]))
