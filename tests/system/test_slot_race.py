@@ -66,7 +66,7 @@ def wait(what: Callable[[], object], otherwise: Callable[[], object]) -> None:
     until = time.monotonic() + LONGEST
     while not what():
         assert time.monotonic() < until, otherwise()
-        time.sleep(0.2)
+        time.sleep(1)
 
 
 @pytest.mark.long
