@@ -185,6 +185,26 @@ def test_a_record_of_the_run_that_was_changed_since_is_named(ground: Ground) -> 
         assert any(told[:3] == ("changed", element, idnumber) and field in told[3] for told in found), case
 
 
+ODD = ('{"city": "x"}', '{"customfield_city": "x"}', "{}{}", "no object", "", "[1]", '{"a"')
+
+
+def test_any_column_of_a_new_record_that_was_changed_since_is_named(ground: Ground) -> None:
+    """Also one that no record of its file has, and what is no JSON: most new records are compared by the database."""
+    site, _, run = two_days(ground)
+    assert in_the_way(site, run, "UPDATE lz_user SET city = city WHERE idnumber = '5'") == set()
+    derived = {"id", "idnumber", "path", "depth", "parent_id", "user_id", "org_id", "pos_id", "manager_id"}
+    tables = {"lz_org": "idnumber = 'W'", "lz_user": "idnumber = '5'", "lz_job": f"user_id = {EVE}"}
+    for table, which in tables.items():
+        flags = {"managed", "suspended", "suspended_by_feed", "deleted", "hidden", "hidden_by_feed"}
+        for column in set(ROWS[table].columns) - derived - {"appraiser_id", "created_at"}:
+            value = f"NOT {column}" if column in flags else "TRUE" if column == "emailstop" else "'x'"
+            found = in_the_way(site, run, f"UPDATE {table} SET {column} = {value} WHERE {which}")
+            assert any(told[0] == "changed" for told in found), (table, column)
+    for custom in ODD:
+        found = in_the_way(site, run, f"UPDATE lz_user SET custom = '{custom}' WHERE idnumber = '5'")
+        assert any(told[:3] == ("changed", "user", "5") for told in found), custom
+
+
 REFERRING = {
     "a unit below a new one": (
         "INSERT INTO lz_org (idnumber, parent_id) VALUES ('hand', {W})",
