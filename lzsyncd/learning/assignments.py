@@ -4,6 +4,7 @@
 |---|---|
 | `item` | an item that an audience assigns: `audience_id, item, due_at` |
 | `assigning` | an assignment that is new, or comes back: `audience_id, user_id, item` |
+| `assigned` | an assignment that holds, of those who are judged: as the next; not made where all are judged |
 | `unassigning` | an assignment that is taken away: `id, audience_id, user_id, item` |
 | `unlearned` | learning that somebody who stays loses altogether, no other audience assigns it: `user_id, item` |
 
@@ -49,7 +50,10 @@ def plan_assignments(
     picture.table("unassigning", "id BIGINT PRIMARY KEY, audience_id BIGINT, user_id BIGINT, item TEXT")
     _fill_items(picture, teaching)
     there = picture.database.value("SELECT 1 FROM lz_assignment WHERE removed_at IS NULL LIMIT 1")
-    assigned = _assign(picture, is_first=not there)
+    standing = "lz_assignment a WHERE a.removed_at IS NULL"
+    if there and not everybody:
+        standing = _find_standing(picture)
+    assigned = _assign(picture, standing if there else "")
     if not there:
         return Taught(assigned)
     _unassign_inactive(picture)
@@ -57,7 +61,7 @@ def plan_assignments(
     if everybody:
         wanted = {n: members[n] * len(teaching[n].assign) - assigned.get(n, 0) for n in removing}
         removing = [n for n, found in _active(picture).items() if n in wanted and found > wanted[n]]
-    _unassign_leavers(picture, removing, everybody=everybody)
+    _unassign_leavers(picture, removing, standing)
     _find_unlearned(picture)
     return Taught(assigned, _counted(picture, "unassigning"))
 
@@ -74,16 +78,34 @@ def _fill_items(picture: Picture, teaching: Mapping[int, Audience]) -> None:
     analyze(picture, "item")
 
 
-def _assign(picture: Picture, *, is_first: bool) -> dict[int, int]:
-    """What members lack. Asked of all of them, not of those who join: what was taken away by hand is mended, too."""
+def _find_standing(picture: Picture) -> str:
+    """Look up what is assigned to the touched, once, person by person; returns SQL for it. CROSS: as for members."""
+    database = picture.database
+    database.table_of(
+        "assigned",
+        "SELECT a.id, a.audience_id, a.user_id, a.item FROM touched t CROSS JOIN lz_assignment a "
+        "WHERE a.user_id = t.id AND a.removed_at IS NULL",
+    )
+    database.run("CREATE INDEX assigned_of ON assigned (audience_id, user_id, item)")
+    analyze(picture, "assigned")
+    return "assigned a WHERE TRUE"
+
+
+def _assign(picture: Picture, standing: str) -> dict[int, int]:
+    """What members lack. Asked of all of them, not of those who join: what was taken away by hand is mended, too.
+
+    Args:
+        picture: what the run works on.
+        standing: SQL for what is assigned (`a`); "" where nothing is.
+    """
     lacking = (
-        "NOT EXISTS (SELECT 1 FROM lz_assignment a WHERE a.audience_id = n.audience_id AND a.item = i.item "
-        "AND a.user_id = n.user_id AND a.removed_at IS NULL)"
+        f"NOT EXISTS (SELECT 1 FROM {standing} AND a.audience_id = n.audience_id AND a.item = i.item "
+        "AND a.user_id = n.user_id)"
     )
     picture.database.table_of(
         "assigning",
         "SELECT n.audience_id, n.user_id, i.item FROM item i JOIN next_member n "
-        f"ON n.audience_id = i.audience_id WHERE {'TRUE' if is_first else lacking}",
+        f"ON n.audience_id = i.audience_id WHERE {lacking if standing else 'TRUE'}",
         large=True,
     )
     return _counted(picture, "assigning")
@@ -106,14 +128,13 @@ def _unassign_inactive(picture: Picture) -> None:
     )
 
 
-def _unassign_leavers(picture: Picture, audiences: list[int], *, everybody: bool) -> None:
+def _unassign_leavers(picture: Picture, audiences: list[int], standing: str) -> None:
     """What no member has, or no audience assigns any more, where leaving takes learning away."""
     if not audiences:
         return
-    scope = "lz_assignment a WHERE TRUE" if everybody else "touched t CROSS JOIN lz_assignment a WHERE a.user_id = t.id"
     picture.database.run(
-        f"INSERT INTO unassigning SELECT a.id, a.audience_id, a.user_id, a.item FROM {scope} "
-        f"AND a.removed_at IS NULL AND a.audience_id IN ({', '.join(map(str, audiences))}) AND NOT EXISTS ("
+        f"INSERT INTO unassigning SELECT a.id, a.audience_id, a.user_id, a.item FROM {standing} "
+        f"AND a.audience_id IN ({', '.join(map(str, audiences))}) AND NOT EXISTS ("
         "SELECT 1 FROM next_member n JOIN item i ON i.audience_id = n.audience_id "
         "WHERE n.audience_id = a.audience_id AND n.user_id = a.user_id AND i.item = a.item) "
         "AND NOT EXISTS (SELECT 1 FROM inactive x WHERE x.id = a.user_id)"
@@ -124,6 +145,8 @@ def _find_unlearned(picture: Picture) -> None:
     """Who has an item from two audiences keeps it until the last one goes."""
     if not picture.database.value("SELECT 1 FROM unassigning LIMIT 1"):
         return
+    # SQLite would look through all that is assigned for each that is taken away
+    picture.database.run("CREATE INDEX assigning_of ON assigning (user_id, item)")
     picture.database.run(
         "INSERT INTO unlearned SELECT DISTINCT x.user_id, x.item FROM unassigning x "
         "WHERE NOT EXISTS (SELECT 1 FROM inactive o WHERE o.id = x.user_id) "

@@ -6,10 +6,12 @@ a rule, a hand. Both come to the same (a test holds them to it).
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from lzsyncd.checks.catalogue import Finding
+from lzsyncd.feed.elements import Element
 from lzsyncd.learning.assignments import Taught, plan_assignments
 from lzsyncd.learning.conditions import Meaning
 from lzsyncd.learning.judged import asks, find_judged, find_leaders, find_reporting, find_touched
@@ -82,8 +84,15 @@ def plan_learning(picture: Picture, run_id: str, *, everybody: bool) -> Learning
     find_next_units(picture, conditions)
     meaning = meaning_of(picture, planned, conditions)
     find_broken(planned, meaning)
+    small = _is_small(picture)
+    everybody = everybody or small or _is_new(planned) or _is_another_day(picture, run_id)
+    few = small and picture.staged[Element.USER].records <= FEW
+    with picture.small_tables() if few or not everybody else nullcontext():
+        return _plan(picture, planned, meaning, everybody=everybody)
+
+
+def _plan(picture: Picture, planned: list[Planned], meaning: Meaning, *, everybody: bool) -> Learning:
     _note(picture, planned)
-    everybody = everybody or _is_new(planned) or _is_small(picture) or _is_another_day(picture, run_id)
     asked = [c for p in planned if p.audience and not p.frozen for c in p.audience.rule.conditions()]
     find_touched(picture, asked)
     find_judged(picture, asked, everybody=everybody)

@@ -46,18 +46,30 @@ def holds(rule: Condition | Group, meaning: Meaning) -> str:
 def explained(rule: Group, meaning: Meaning, *, kept: bool) -> str:
     """SQL: the conditions that hold (or that do not), each with the value behind it, as one text.
 
-    Of who matches a rule all of whose conditions have to hold nothing is asked again.
+    What the rule says stands in `k.word_0`, `k.word_1` …, as `words` has it: rules that differ in that alone have the
+    same SQL. Where all conditions have to hold, nothing is asked again of who matches; where one would do, of who does
+    not.
     """
     parts = []
-    certain = rule.rules if kept and rule.match == "all" else ()
-    for condition in dict.fromkeys(rule.conditions()):
-        told = literal(f"; {'' if kept else 'not '}{condition}") + _shown(condition)
+    is_certain = len(rule.rules) == 1 or (rule.match == "all") == kept
+    certain = rule.rules if is_certain else ()
+    for number, condition in enumerate(_different(rule)):
+        told = f"k.word_{number}{_shown(condition)}"
         if condition in certain:
             parts.append(f"({told})")
             continue
         yes, no = (told, "''") if kept else ("''", told)
         parts.append(f"CASE WHEN {holds(condition, meaning)} THEN {yes} ELSE {no} END")
     return f"substr({' || '.join(parts)}, 3)"
+
+
+def words(rule: Group, *, kept: bool) -> tuple[str, ...]:
+    """What `explained` says of each condition, before the value."""
+    return tuple(f"; {'' if kept else 'not '}{condition}" for condition in _different(rule))
+
+
+def _different(rule: Group) -> Iterable[Condition]:
+    return dict.fromkeys(rule.conditions())
 
 
 def value_of(asked: Field) -> str:

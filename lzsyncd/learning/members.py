@@ -2,6 +2,7 @@
 
 | table | a row is |
 |---|---|
+| `member` | somebody (of those who are judged) who is in an audience as it stands; not made where all are judged |
 | `next_member` | somebody (of those who are judged) who will be in an audience: `audience_id, user_id` |
 | `moving` | somebody who joins or leaves: `audience_id, user_id, action` |
 """
@@ -39,8 +40,15 @@ class Members:
     left: dict[int, int] = field(default_factory=dict)
     _indexed: bool = False
 
+    @property
+    def _standing(self) -> str:
+        """The table of memberships, as they stand, of those who are judged."""
+        return "lz_audience_member" if self.everybody else "member"
+
     def ask(self, meaning: Meaning) -> None:
         """Who will be in: of anchored rules all at once, then audience by audience, each after those it names."""
+        if not self.everybody:
+            self._find_standing()
         # somebody with two jobs that match is one member
         several = self.picture.database.value("SELECT 1 FROM lz_job WHERE NOT managed LIMIT 1")
         distinct = "DISTINCT " if several else ""
@@ -61,6 +69,16 @@ class Members:
         analyze(self.picture, "next_member")  # without statistics PostgreSQL compares each with each (504 s, measured)
         self.next = dict.fromkeys((p.id for p in self.planned), 0) | self._counted("next_member v")
 
+    def _find_standing(self) -> None:
+        """Looked up once, person by person. CROSS: SQLite starts with the touched."""
+        database = self.picture.database
+        database.table_of(
+            "member",
+            "SELECT m.audience_id, m.user_id FROM touched t CROSS JOIN lz_audience_member m WHERE m.user_id = t.id",
+        )
+        database.run("CREATE INDEX member_of ON member (audience_id, user_id)")
+        analyze(self.picture, "member")
+
     def _index(self) -> None:
         if not self._indexed:
             self.picture.database.run("CREATE INDEX next_member_of ON next_member (audience_id, user_id)")
@@ -74,22 +92,16 @@ class Members:
     def _keep(self, audience_id: int) -> None:
         """Members who stay, whatever the rule says."""
         self.picture.database.run(
-            f"INSERT INTO next_member SELECT m.audience_id, m.user_id FROM {self._standing()} "
-            f"AND m.audience_id = {audience_id} AND NOT EXISTS (SELECT 1 FROM inactive i WHERE i.id = m.user_id) AND "
+            f"INSERT INTO next_member SELECT m.audience_id, m.user_id FROM {self._standing} m "
+            f"WHERE m.audience_id = {audience_id} AND NOT EXISTS (SELECT 1 FROM inactive i WHERE i.id = m.user_id) AND "
             f"NOT EXISTS (SELECT 1 FROM next_member n WHERE n.audience_id = {audience_id} AND n.user_id = m.user_id)"
         )
-
-    def _standing(self) -> str:
-        """SQL: memberships `m`, as they stand, of those who are judged. CROSS: SQLite starts with these."""
-        if self.everybody:
-            return "lz_audience_member m WHERE TRUE"
-        return "touched t CROSS JOIN lz_audience_member m WHERE m.user_id = t.id"
 
     def compare(self) -> None:
         """Who joins and who leaves."""
         database = self.picture.database
         known = (
-            "NOT EXISTS (SELECT 1 FROM lz_audience_member m "
+            f"NOT EXISTS (SELECT 1 FROM {self._standing} m "
             "WHERE m.audience_id = n.audience_id AND m.user_id = n.user_id)"
         )
         is_first = not database.value("SELECT 1 FROM lz_audience_member LIMIT 1")
@@ -118,7 +130,7 @@ class Members:
                 return
         self._index()
         self.picture.database.run(
-            f"INSERT INTO moving SELECT m.audience_id, m.user_id, 'left' FROM {self._standing()} AND {audiences} "
+            f"INSERT INTO moving SELECT m.audience_id, m.user_id, 'left' FROM {self._standing} m WHERE {audiences} "
             "AND NOT EXISTS (SELECT 1 FROM next_member n WHERE n.audience_id = m.audience_id AND n.user_id = m.user_id)"
         )
 
@@ -133,12 +145,17 @@ class Members:
             "SELECT a.id FROM audience a "
             "WHERE (SELECT 1 FROM lz_audience_member m WHERE m.audience_id = a.id LIMIT 1) = 1"
         )
-        some = {int(number) for (number,) in stand} - {number for number in self.left if self._all_leave(number)}
+        some = {int(number) for (number,) in stand} - {
+            number for number in self.left if not self.next.get(number) and self._all_leave(number)
+        }
         return {p.id for p in self.planned} - some - set(self.joined)
 
     def _all_leave(self, audience_id: int) -> bool:
-        there = f"SELECT count(*) FROM lz_audience_member WHERE audience_id = {audience_id}"
-        return int(self.picture.database.value(there)) == self.left[audience_id]
+        # not a count of all: of an audience of a million people only as many are read as leave
+        more = f"LIMIT 1 OFFSET {self.left[audience_id]}"
+        return not self.picture.database.value(
+            f"SELECT 1 FROM lz_audience_member WHERE audience_id = {audience_id} {more}"
+        )
 
 
 def _keeps(planned: Planned) -> bool:

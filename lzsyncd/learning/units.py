@@ -20,7 +20,6 @@ def find_next_units(picture: Picture, conditions: Collection[Condition]) -> None
         picture.table(
             f"next_{e}",
             "id BIGINT PRIMARY KEY, idnumber TEXT, parent_id BIGINT, hidden BOOLEAN, was TEXT, path TEXT",
-            large=True,
         )
         picture.database.run(_next(e))
         if is_asked(e, Operator.UNDER, conditions):

@@ -15,7 +15,8 @@ Tables of a run, each for `org`, `pos` and `user`; all are gone with the run:
 A link in `match_E` is NULL (the record says nothing), 0 (no link any more), -1 (a key nobody has), or an id.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from lzsyncd.checks.findings import FindingStore
@@ -58,6 +59,16 @@ class Picture:
     def table(self, name: str, columns: str, *, large: bool = False) -> None:
         """Make a table of this run; `large`: several processes may read it at once."""
         self.database.table(name, columns, large=large)
+
+    @contextmanager
+    def small_tables(self) -> Iterator[None]:
+        """A block in which little comes into tables that may be large: like the others they are kept in the session."""
+        dialect = self.database.dialect
+        usual, dialect.staging_is_private = dialect.staging_is_private, True
+        try:
+            yield
+        finally:
+            dialect.staging_is_private = usual
 
 
 def accepted(element: Element, alias: str = "m") -> str:

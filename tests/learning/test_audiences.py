@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from lzsyncd.config import Site
+from lzsyncd.learning import audiences
 from lzsyncd.learning import members as asking
 from lzsyncd.service.slots import RULES, Schedule
 from lzsyncd.sync.ending import Result
@@ -18,6 +19,7 @@ from tests.sync.desk import ON_SQLITE, Desk
 HEADER = "idnumber,username,firstname,lastname,email,orgidnumber,manageridnumber,jobassignmentstartdate,suspended"
 ORG = csv_of("idnumber,fullname,parentidnumber", "A,Acme,", "B,Below,A", "C,Other,", "D,Deep,B")
 PEOPLE = ("1,B,,2026-11-20", "2,D,1,2026-11-20", "3,C,2,2026-10-01")
+WHY = "SELECT a.name, m.action, m.reason FROM sync_member m JOIN lz_audience a ON a.id = m.audience_id"
 UNDER_A = {"name": "In A", "rules": [{"field": "org", "under": "A"}], "assign": ["course:1"]}
 
 
@@ -150,6 +152,45 @@ def test_an_audience_that_matches_nobody_or_loses_its_last_member_is_told(ground
     assert codes(sync(site, files())) == set()
     assert codes(sync(site, files(PEOPLE[0], "2,C,1,", PEOPLE[2]))) == {"audience.empty"}
     assert codes(sync(site, files(PEOPLE[0], "2,C,1,", PEOPLE[2]))) == {"audience.empty"}
+
+
+def test_who_is_asked_alone_does_not_empty_an_audience_in_which_others_stay(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audiences, "FEW", 0)
+    site = site_with(ground, UNDER_A)
+    sync(site, files())
+    assert (codes(sync(site, files(PEOPLE[0], "2,C,1,", PEOPLE[2]))), members(site)) == (set(), {1})
+    assert (codes(sync(site, files("1,C,,", "2,C,1,", PEOPLE[2]))), members(site)) == ({"audience.empty"}, set())
+
+
+def test_reasons_that_are_written_at_once_are_told_in_the_words_of_each_rule(ground: Ground) -> None:
+    units = {"field": "org", "in": ["B", "D"]}
+    late = {"field": "start_date", "after": "2026-11-01"}
+    rules = {
+        "B": {"rules": [{"field": "org", "under": "B"}]},
+        "A": {"rules": [{"field": "org", "under": "A"}]},
+        "all": {"rules": [units, late]},
+        "any": {"rules": [units, late], "match": "any"},
+    }
+    site = site_with(ground, *({"name": name, "assign": []} | rule for name, rule in rules.items()))
+    sync(site, files("1,B,,2026-11-20"))
+    told = {(row["name"], row["action"], row["reason"]) for row in ask(site, WHY)}
+    both = "org in B, D (B); start_date after 2026-11-01 (2026-11-20)"
+    assert told == {
+        ("A", "joined", "org under A (B)"),
+        ("B", "joined", "org under B (B)"),
+        ("all", "joined", both),
+        ("any", "joined", both),
+    }
+    sync(site, files("1,C,,2026-10-01"))
+    lost = "not org in B, D (C); not start_date after 2026-11-01 (2026-10-01)"
+    assert {(row["name"], row["action"], row["reason"]) for row in ask(site, WHY)} - told == {
+        ("A", "left", "not org under A (C)"),
+        ("B", "left", "not org under B (C)"),
+        ("all", "left", lost),
+        ("any", "left", lost),
+    }
 
 
 def test_another_name_with_the_same_rule_is_the_same_audience(ground: Ground) -> None:

@@ -13,6 +13,13 @@ from lzsyncd.sync.run import Options, sync_folder
 from lzsyncd.zone.database import opened
 from tests.postgres import Cluster
 
+LEADERS = """
+[[sites.acme.audiences]]
+name = "Leaders"
+rules = [{ field = "manager", has_reports = true }]
+assign = ["course:LEAD"]
+"""
+
 
 @dataclass
 class Looking(Silent):
@@ -32,7 +39,7 @@ def forks(cluster: Cluster) -> int:
 @pytest.fixture
 def site(cluster: Cluster, tmp_path: Path) -> Iterator[Site]:
     text = f'[daemon]\ndata_dir = "{tmp_path}"\n[sites.acme]\ndatabase = "{cluster.create_database("staging")}"\n'
-    yield parse(text + CONFIG_SNIPPET.format(site="acme")).sites["acme"]
+    yield parse(text + CONFIG_SNIPPET.format(site="acme") + LEADERS).sites["acme"]
     cluster.drop_database("staging")
 
 
@@ -44,6 +51,7 @@ def test_a_small_set_costs_the_disk_no_syncs_but_those_of_its_commits(
         write_company(tmp_path / f"day{day}", users=200, change=day / 10)
         (result,) = sync_folder(site, tmp_path / f"day{day}", Options(progress=looking))
         assert result.counts["user"]["updated" if day else "created"]
+        assert day or result.learning["assigned"]
     assert looking.most == 0
 
 

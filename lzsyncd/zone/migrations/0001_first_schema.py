@@ -104,7 +104,7 @@ CREATE TABLE lz_audience_member (
     since {text} NOT NULL,
     PRIMARY KEY (audience_id, user_id)
 );
-CREATE INDEX lz_audience_member_user ON lz_audience_member (user_id);
+CREATE INDEX lz_audience_member_user ON lz_audience_member (user_id, audience_id);
 CREATE TABLE lz_assignment (
     id {id},
     user_id BIGINT NOT NULL,
