@@ -37,7 +37,6 @@ class Dialect(Protocol):
     """How a large staging table declares its line. SQLite's row id costs nothing, an index on PostgreSQL comes last."""
     compares_by_the_way: bool
     """Comparing a file piece by piece while it is loaded takes no longer than all at once."""
-
     seeks_by_index: bool
     """Two large tables are joined by an index only: there is no hash join."""
 
@@ -99,6 +98,9 @@ class Dialect(Protocol):
 
     def place(self, text: str, sought: str) -> str:
         """Where a text begins in another one, from 1; 0 where it does not."""
+
+    def behind(self, columns: Sequence[str]) -> str:
+        """Rows behind one in an index, a `?` for each column; at least those that differ only in the last of them."""
 
     def octets(self, text: str) -> str:
         """The length of a text in bytes."""
@@ -196,6 +198,9 @@ class SQLite:
 
     def place(self, text: str, sought: str) -> str:
         return f"instr({text}, {sought})"
+
+    def behind(self, columns: Sequence[str]) -> str:
+        return " AND ".join([*(f"{name} = ?" for name in columns[:-1]), f"{columns[-1]} > ?"])
 
     def octets(self, text: str) -> str:
         return f"length(CAST({text} AS BLOB))"
@@ -309,6 +314,9 @@ class PostgreSQL:
 
     def place(self, text: str, sought: str) -> str:
         return f"strpos({text}, {sought})"
+
+    def behind(self, columns: Sequence[str]) -> str:
+        return f"({', '.join(columns)}) > ({', '.join('?' * len(columns))})"
 
     def octets(self, text: str) -> str:
         return f"octet_length({text})"

@@ -62,12 +62,10 @@ def finding_lines(
         after: the id after which the page begins.
         rows: of a page.
     """
-    source, given = "FROM sync_error WHERE run_id = ?", [run]
-    if wanted.code:
-        source, given = f"{source} AND code = ?", [*given, wanted.code]
+    among = {"run_id": run} | ({"code": wanted.code} if wanted.code else {})
     tests = _finding_tests(database, wanted)
     tests += [("caused_by IS NULL", ())] if causes_only else []
-    found = look(database, Listing(FINDING_COLUMNS, source, given, "id", *joined(tests)), after, rows)
+    found = look(database, Listing(FINDING_COLUMNS, "FROM sync_error", (), "id", *joined(tests), among), after, rows)
     return Slice([FindingLine(*row) for row in found.rows], found.after, found.whole)
 
 
@@ -125,7 +123,7 @@ def change_lines(
     pairs = (("element", wanted.element), ("action", wanted.action), ("idnumber", wanted.key))
     tests: list[Test] = [(f"{name} = ?", (value,)) for name, value in pairs if value]
     columns = ", ".join(Change._fields)
-    listing = Listing(columns, f"FROM {table_of(database, run)} WHERE run_id = ?", [run], "id", *joined(tests))
+    listing = Listing(columns, f"FROM {table_of(database, run)}", (), "id", *joined(tests), {"run_id": run})
     found = look(database, listing, after, rows)
     changes = [Change(*row)._replace(before=json.loads(row[5]), after=json.loads(row[6])) for row in found.rows]
     return Slice(changes, found.after, found.whole)

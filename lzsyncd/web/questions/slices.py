@@ -1,8 +1,8 @@
 """A page of rows at a time, by key, in a bounded time however many there are."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from lzsyncd.feed.elements import Element
@@ -40,9 +40,10 @@ class Listing:
 
     Attributes:
         columns: what is shown, the key first, as `id`.
-        source: `FROM … WHERE …`, which an index answers in the order of the key.
+        source: `FROM … WHERE …`, which an index answers in the order of the key; `FROM …` where `among` says the rest.
         given: its parameters.
         key: the key's column.
+        among: what all rows have in the columns that stand before the key in the index.
         narrow: what else has to hold; no index helps.
         wanted: its parameters.
     """
@@ -53,6 +54,7 @@ class Listing:
     key: str
     narrow: str = ""
     wanted: Sequence[Any] = ()
+    among: Mapping[str, str] = field(default_factory=dict)
 
 
 def look(database: Database, listing: Listing, after: int, rows: int = ROWS) -> Slice[Row]:
@@ -77,23 +79,41 @@ def _ended(found: list[Row], rows: int) -> Slice[Row]:
     return Slice(found[:rows], int(found[rows - 1][0]) if len(found) > rows else 0)
 
 
-def _window(listing: Listing, columns: str) -> str:
-    return f"SELECT {columns} {listing.source} AND {listing.key} > ? ORDER BY {listing.key} LIMIT ?"
+def _window(database: Database, listing: Listing, columns: str) -> str:
+    """SQL: some rows behind a key.
+
+    Of `run_id = ? AND id > ? ORDER BY id` PostgreSQL makes a walk along all ids, where only two runs have a million
+    rows each: through all of the other's. In the order of both columns there is nothing but their index.
+    """
+    if not listing.among:
+        return f"SELECT {columns} {listing.source} AND {listing.key} > ? ORDER BY {listing.key} LIMIT ?"
+    order = [*listing.among, listing.key]
+    among = f"({', '.join(listing.among)}) <= ({', '.join('?' * len(listing.among))})"
+    behind = f"{database.dialect.behind(order)} AND {among}"
+    return f"SELECT {columns} {listing.source} WHERE {behind} ORDER BY {', '.join(order)} LIMIT ?"
+
+
+def _behind(listing: Listing, after: int) -> tuple[Any, ...]:
+    """The parameters of a window, but for how many rows it has."""
+    common = tuple(listing.among.values())
+    return (*listing.given, *common, after, *common)
 
 
 def _next(database: Database, listing: Listing, after: int, rows: int) -> list[Row]:
-    return database.rows(_window(listing, listing.columns), (*listing.given, after, rows))
+    return database.rows(_window(database, listing, listing.columns), (*_behind(listing, after), rows))
 
 
 def _end_of_window(database: Database, listing: Listing, after: int) -> int | None:
-    query = f"SELECT max(id) FROM ({_window(listing, f'{listing.key} AS id')}) AS w"
-    last = database.value(query, (*listing.given, after, WINDOW))
+    query = f"SELECT max(id) FROM ({_window(database, listing, f'{listing.key} AS id')}) AS w"
+    last = database.value(query, (*_behind(listing, after), WINDOW))
     return None if last is None else int(last)
 
 
 def _fitting(database: Database, listing: Listing, after: int, rows: int) -> list[Row]:
-    query = f"SELECT * FROM ({_window(listing, listing.columns)}) AS w WHERE {listing.narrow} ORDER BY id LIMIT ?"
-    return database.rows(query, (*listing.given, after, WINDOW, *listing.wanted, rows))
+    query = (
+        f"SELECT * FROM ({_window(database, listing, listing.columns)}) AS w WHERE {listing.narrow} ORDER BY id LIMIT ?"
+    )
+    return database.rows(query, (*_behind(listing, after), WINDOW, *listing.wanted, rows))
 
 
 Test = tuple[str, Sequence[Any]]

@@ -219,6 +219,7 @@ CREATE TABLE sync_planned (
     line INTEGER
 );
 CREATE INDEX sync_planned_run ON sync_planned (run_id, element, idnumber);
+CREATE INDEX sync_planned_page ON sync_planned (run_id, id);
 CREATE INDEX sync_change_run ON sync_change (run_id, id);
 CREATE INDEX sync_change_record ON sync_change (element, idnumber);
 CREATE TABLE sync_member (
