@@ -34,7 +34,7 @@ FLOOR = {  # what a first evaluation fills: columns, the order of the rows, inde
     "lz_audience_member": (
         "audience_id BIGINT, user_id BIGINT, since {text}, PRIMARY KEY (audience_id, user_id)",
         "audience_id, user_id",
-        ("INDEX {} ON {} (user_id)",),
+        ("INDEX {} ON {} (user_id, audience_id)",),
     ),
     "lz_assignment": (
         (
