@@ -21,6 +21,7 @@ PERSON = "{note},{n},p{n},Ann,Lee{n},p{n}@a.test,A,D,{city}\n"
 # people in a file that takes some seconds, or that nobody lives to see whole: a slow client sends 260 kB at once, and
 # then 200 kB a second
 SLOW, ENDLESS = 800, 4_000
+LARGE = 40_000  # people of a set whose run takes longer than it takes to stop it
 QUICK, PATIENT = 'settle = "1s"', 'settle = "1h"'
 
 _numbers = itertools.count(1)
@@ -137,7 +138,7 @@ def test_of_three_sets_that_nobody_waited_for_the_last_one_counts(add):
 
 def test_a_set_that_comes_while_another_is_under_way_has_its_turn_after_it(add):
     site = add(QUICK, 'guard.max_removed = "none"')
-    site.deliver(a_set(10_000, city="York"))
+    site.deliver(a_set(LARGE, city="York"))
     site.until(site.has_taken)
     with site.run_stopped():
         site.deliver(a_set(2))
@@ -145,7 +146,7 @@ def test_a_set_that_comes_while_another_is_under_way_has_its_turn_after_it(add):
         assert not any(site.outbox.iterdir())
     first, second = site.ends("applied", "applied")
     assert first["finished_at"] <= second["started_at"]
-    assert (first["counts"]["user"]["created"], second["counts"]["user"]["removed"]) == (10_000, 9_998)
+    assert (first["counts"]["user"]["created"], second["counts"]["user"]["removed"]) == (LARGE, LARGE - 2)
     assert site.people() == {"London": 2}
 
 
