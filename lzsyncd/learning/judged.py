@@ -39,11 +39,9 @@ def find_touched(picture: Picture, conditions: Collection[Condition]) -> None:
     )
     analyze(picture, "touched")
     for e in UNITS:
-        if is_asked(e, Operator.UNDER, conditions):
-            _touch(
-                picture,
-                f"SELECT j.user_id FROM next_{e} n CROSS JOIN lz_job j WHERE j.{e}_id = n.id AND n.path <> n.was",
-            )
+        moved = f"next_{e} n WHERE n.path <> n.was"
+        if is_asked(e, Operator.UNDER, conditions) and picture.database.value(f"SELECT 1 FROM {moved} LIMIT 1"):
+            _touch(picture, f"SELECT j.user_id FROM lz_job j WHERE j.{e}_id IN (SELECT n.id FROM {moved})")
     if asks(conditions, Operator.REPORTS_TO):
         _touch_reports(picture)
     if asks(conditions, Operator.HAS_REPORTS):

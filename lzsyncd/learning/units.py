@@ -47,14 +47,22 @@ def _next(e: Element) -> str:
 def _make_paths(picture: Picture, e: Element) -> None:
     """The paths as they will be: who moves in this run has another one afterwards, with everything below."""
     database = picture.database
-    database.run(f"CREATE INDEX next_{e}_parent ON next_{e} (parent_id)")
-    database.run(
+    if database.value(
+        f"SELECT 1 FROM next_{e} n LEFT JOIN next_{e} p ON p.id = n.parent_id "
+        "WHERE n.path <> coalesce(p.path, '/') || n.id || '/' LIMIT 1"
+    ):
+        _make_anew(picture, e)
+    database.run(f"CREATE INDEX next_{e}_path ON next_{e} (path, id)")
+
+
+def _make_anew(picture: Picture, e: Element) -> None:
+    picture.database.run(f"CREATE INDEX next_{e}_parent ON next_{e} (parent_id)")
+    picture.database.run(
         "WITH RECURSIVE tree (id, path) AS ("
         f"SELECT id, '/' || id || '/' FROM next_{e} WHERE parent_id IS NULL UNION ALL "
         f"SELECT c.id, t.path || c.id || '/' FROM tree t JOIN next_{e} c ON c.parent_id = t.id) "
         f"UPDATE next_{e} SET path = tree.path FROM tree WHERE tree.id = next_{e}.id AND tree.path <> next_{e}.path"
     )
-    database.run(f"CREATE INDEX next_{e}_path ON next_{e} (path, id)")
 
 
 def find_below(picture: Picture, e: Element, roots: Collection[int]) -> None:
