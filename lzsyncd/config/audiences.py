@@ -36,6 +36,7 @@ from lzsyncd.learning.rules import (
 
 DAY = SECONDS["d"]
 LONGEST = 36_500 * DAY  # seconds; a hundred years
+MOST_CONDITIONS = 500  # of one rule: SQLite's expressions are a thousand deep at most
 LIMIT_NAME = 255  # characters of the name of an audience or item
 NO_RULES: tuple[Condition | Group, ...] = ()
 NO_ITEMS: tuple[str, ...] = ()
@@ -109,6 +110,9 @@ class _Reader:
             on_leave=on_leave,
             never_remove_members=table.take("never_remove_members", boolean, default=False),
         )
+        if (number := sum(1 for _ in audience.rule.conditions())) > MOST_CONDITIONS:
+            many = f"has {number:,} conditions, {MOST_CONDITIONS} are the most"
+            table.complain(f"{many}; one condition can name several values: {{ in = [ … ] }}", "rules")
         table.finish()
         return audience
 

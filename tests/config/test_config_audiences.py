@@ -71,6 +71,14 @@ def test_a_condition_that_can_not_be_right_is_told_with_its_line(rule: str, key:
     assert message in told
 
 
+def test_a_rule_has_no_more_conditions_than_a_database_can_be_asked() -> None:
+    one = '{ field = "city", is = "Leeds" }'
+    nested = f"{{ any = [ {', '.join([one] * 101)} ] }}"
+    ((_, key, told),) = problems(asking(*[one] * 500), asking(*[one] * 400, nested, name="B"))
+    assert key == "sites.acme.audiences[1].rules"
+    assert "has 501 conditions, 500 are the most; one condition can name several values" in told
+
+
 def test_every_mistake_is_told_at_once() -> None:
     found = problems(asking('{ field = "ctiy", is = "x" }', '{ field = "city", is = 3 }'), "match = 'some'\nrules = []")
     assert [key.removeprefix("sites.acme.audiences") for _, key, _ in found] == [
