@@ -3,6 +3,7 @@
 Names and meaning follow Totara HR Import; limits are those of CONTRACT section 3.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -96,6 +97,11 @@ class Column:
     def custom_name(self) -> str:
         """The member of `custom` that holds it ("" for columns that are not custom fields)."""
         return self.stored if self.home is Home.CUSTOM else ""
+
+
+def has_custom(columns: Iterable[Column]) -> bool:
+    """Whether there are custom fields among the columns."""
+    return any(column.home is Home.CUSTOM for column in columns)
 
 
 CUSTOM_PREFIX = "customfield_"

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from lzsyncd.checks.catalogue import Finding, shorten
 from lzsyncd.checks.values import DROPPED, Checked, Rules, ValueCheck, fold
 from lzsyncd.feed.csvfile import Batch, CsvFile, FileRejected, Spoiled
-from lzsyncd.feed.elements import Column
+from lzsyncd.feed.elements import Column, has_custom
 from lzsyncd.feed.formulas import rearm
 from lzsyncd.feed.newcomers import Newcomers, told
 from lzsyncd.feed.suspects import Suspects
@@ -136,6 +136,7 @@ class _Preparer:
         self._suspects = {name: Suspects.sized_for(recipe.path) for name in recipe.watched}
         self._packer = PACKERS[recipe.dialect]
         # a record in normal form is then joined by its delimiters alone
+        self._has_custom = has_custom(recipe.columns)
         self._as_it_stands = recipe.positions == tuple(range(len(recipe.names))) and "deleted" not in self._names
         self._start()
 
@@ -203,7 +204,10 @@ class _Preparer:
             fields = self._joined_lines(batch)
         else:
             fields = [*map(UNIT_SEPARATOR.join, zip(marks, *by_name.values(), strict=True))]
-        return [places, order, by_name["idnumber"], self.recipe.newcomers.customs(by_name, len(places)), fields]
+        if self._has_custom:  # first: compared with what stands, it is then a part of one text that begins alike
+            customs = self.recipe.newcomers.customs(by_name, len(places))
+            fields = [*map(UNIT_SEPARATOR.join, zip(customs, fields, strict=True))]
+        return [places, order, by_name["idnumber"], fields]
 
     def _tell(self, marks: list[str], lines: list[str], by_name: dict[str, list[str]]) -> None:
         """The rows of history of those who do not go, as if all were accepted and their links held."""

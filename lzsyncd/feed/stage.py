@@ -15,7 +15,7 @@ from lzsyncd.checks.values import Rules
 from lzsyncd.config import ElementConfig, Site
 from lzsyncd.feed.apart import chunks, is_large
 from lzsyncd.feed.csvfile import CsvFile, FileRejected
-from lzsyncd.feed.elements import COLUMNS, Column, Element, Home, Kind
+from lzsyncd.feed.elements import COLUMNS, Column, Element, Kind
 from lzsyncd.feed.header import Header, read_header
 from lzsyncd.feed.newcomers import NOTHING_TOLD, Newcomers, newcomers
 from lzsyncd.feed.preparing import Chunk, Recipe
@@ -226,7 +226,7 @@ class Stager:
             same = {"run_id": self.run_id, "element": str(e), "action": "created", "file": staged.name}
             self.database.load_packed("sync_change", HISTORY, chunk.history, same)
         else:
-            self.database.load_packed(f"seen_{e}", ["line", "record", "idnumber", "custom", "fields"], chunk.packed)
+            self.database.load_packed(f"seen_{e}", ["line", "record", "idnumber", "fields"], chunk.packed)
         self._loaded()
         self.progress.read(e, staged.records)
 
@@ -252,12 +252,7 @@ class Stager:
         own = f"{line}, record INTEGER, seq INTEGER, copy INTEGER DEFAULT 0, goes INTEGER"
         database, wide = self.database, staged.wide
         database.table(f"stage_{e}", f"{own}{cells}, custom TEXT, created TEXT", large=staged.large and wide)
-        seen = f"{line}, record INTEGER, idnumber TEXT, custom TEXT, fields TEXT"
+        seen = f"{line}, record INTEGER, idnumber TEXT, fields TEXT"
         database.table(f"seen_{e}", seen, large=staged.large and not wide)
         database.table(f"suspect_{e}", "column_name TEXT, value TEXT")
         database.table(f"present_{e}", "line INTEGER, record INTEGER, idnumber TEXT")
-
-
-def custom_columns(columns: Sequence[Column]) -> list[Column]:
-    """The custom fields among the columns."""
-    return [column for column in columns if column.home is Home.CUSTOM]

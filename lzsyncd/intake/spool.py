@@ -4,7 +4,6 @@ Files are copied, hashed on the way, and looked at again afterwards: one that ch
 devices are refused before they are opened: the folder may be writable by somebody else.
 """
 
-import gzip
 import hashlib
 import os
 import secrets
@@ -16,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from isal import igzip
+
 from lzsyncd.checks.catalogue import Finding
 from lzsyncd.errors import writing
 from lzsyncd.feed.elements import Element
@@ -24,7 +25,7 @@ from lzsyncd.intake.sets import FileSet
 
 CHUNK = 1 << 20
 LARGE = 8 * 1024 * 1024  # bytes of a set from which a first load is worth its own way of writing
-COMPRESSION = 1  # twice as fast as 4 for a tenth more bytes; it works beside the database on few cores
+COMPRESSION = 2  # of 0 to 3; smaller than zlib's 1
 
 
 @dataclass(frozen=True)
@@ -212,8 +213,8 @@ def pack(path: Path) -> Path:
     packed, partial = packed_name(path), partial_name(packed_name(path))
     try:
         with path.open("rb") as source, partial.open("wb") as raw:
-            # no name and no time inside: the same bytes give the same archive
-            with gzip.GzipFile(filename="", mode="wb", compresslevel=COMPRESSION, fileobj=raw, mtime=0) as stream:
+            # a third of zlib's time (35 MB: 0.06 s, not 0.22 s), which counts beside the database on few cores
+            with igzip.IGzipFile(filename="", mode="wb", compresslevel=COMPRESSION, fileobj=raw, mtime=0) as stream:
                 shutil.copyfileobj(source, stream, CHUNK)
             raw.flush()
             os.fsync(raw.fileno())
