@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from lzsyncd.config import Config, ConfigError, Problem, Site, load
-from lzsyncd.errors import Usage
+from lzsyncd.errors import LzsyncdError, Usage
 from lzsyncd.ledger.queries import find_runs, last_run
 from lzsyncd.zone.database import Database, opened
 
@@ -79,13 +79,16 @@ def chosen_run(context: typer.Context, site: str | None, run: str | None) -> Ite
 
 def _site_with(sites: list[Site], run: str) -> Site:
     """The site that has the run; ids are unique over all sites."""
-    found = []
+    found, trouble = [], None
     for site in sites:
-        with ledger_of(site) as database:
-            found += [(site, run_id) for run_id in find_runs(database, run)]
+        try:
+            with ledger_of(site) as database:
+                found += [(site, run_id) for run_id in find_runs(database, run)]
+        except LzsyncdError as error:  # another site may have it
+            trouble = error
     exact = [(site, run_id) for site, run_id in found if run_id == run]
     if len(exact or found) == 1:
         return (exact or found)[0][0]
     if not found:
-        raise Usage(f"There is no run {run}.")
+        raise trouble or Usage(f"There is no run {run}.")
     raise Usage(f"Which run? {run} is short for {', '.join(run_id for _, run_id in found[:5])}.")

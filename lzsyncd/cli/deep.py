@@ -6,7 +6,7 @@ from functools import partial
 
 from lzsyncd.cli.output import say
 from lzsyncd.config import Config, Mail, Remote, Secret, Site
-from lzsyncd.errors import ExitCode, LzsyncdError, NotPermitted, TryAgain, Usage, not_permitted
+from lzsyncd.errors import ExitCode, LzsyncdError, NotPermitted, Usage, not_permitted
 from lzsyncd.intake.watch import Inbox
 from lzsyncd.ledger.glance import glance
 from lzsyncd.report.smtp import Server
@@ -50,9 +50,8 @@ def _trials(config: Config) -> Iterator[Trial]:
 
 def _try_database(site: Site) -> None:
     """One that is not there yet is made by the first run."""
-    seen = glance(site)
-    if not seen.reachable:
-        raise TryAgain(f"it does not answer ({seen.trouble}).")
+    if trouble := glance(site).trouble:
+        raise trouble
 
 
 def _try_inbox(site: Site) -> None:

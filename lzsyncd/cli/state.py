@@ -26,7 +26,7 @@ from lzsyncd.ledger.status import Status
 from lzsyncd.report.notices import silence_of
 from lzsyncd.service.instance import published
 from lzsyncd.sync.ending import describe
-from lzsyncd.zone.database import Database, opened
+from lzsyncd.zone.database import Database, fault, opened
 
 
 @dataclass(frozen=True)
@@ -138,8 +138,9 @@ def _site(site: Site, known: dict[str, Any]) -> SiteState:
         if has_ledger(site):
             with opened(site) as database:
                 told = _ledger(database)
-    except (LzsyncdError, PeeweeException, sqlite3.Error) as error:  # the other sites are shown all the same
-        trouble = trouble or [str(error) if isinstance(error, LzsyncdError) else f"The database: {describe(error)}"]
+    except (LzsyncdError, PeeweeException, sqlite3.Error, OSError) as error:  # the other sites are shown all the same
+        why = fault(site, error) or error
+        trouble = trouble or [str(why) if isinstance(why, LzsyncdError) else f"The database: {describe(why)}"]
     if told.visited and told.visited.trouble:
         trouble.append(told.visited.trouble)
     now = datetime.now(UTC)

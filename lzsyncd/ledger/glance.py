@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from lzsyncd.config import Site
-from lzsyncd.errors import LzsyncdError
+from lzsyncd.errors import Damaged, LzsyncdError, TryAgain, refused_by_disk, refused_by_sqlite
 from lzsyncd.ledger.feed import LAST_GOOD, aware
 from lzsyncd.ledger.figures import NO_FIGURES, Figures, figures, only
 from lzsyncd.zone.advisory import Lock, asking, holder
+from lzsyncd.zone.datafile import data_file, refuse_emptied
 
 PATIENCE = 2  # seconds; the daemon has other sites to look after
 WAITING = ("checked", "held")
@@ -44,7 +45,7 @@ class Glance:
 
     Attributes:
         reachable: the database answered.
-        trouble: why not, in a few words without a value.
+        trouble: why not, without a value; None where it did.
         ready: the schema is there; a new site's comes with its first errand.
         since: when the site was first seen.
         slots: claimed slots and when they were due.
@@ -62,7 +63,7 @@ class Glance:
     """
 
     reachable: bool
-    trouble: str = ""
+    trouble: LzsyncdError | None = None
     ready: bool = False
     since: datetime | None = None
     slots: dict[str, datetime] = field(default_factory=dict)
@@ -91,22 +92,35 @@ def glance(site: Site, before: Figures = NO_FIGURES, *, spool: bool = True) -> G
             return _look(site, ask, before, spool=spool)
     except _Missing:
         return Glance(reachable=True)
+    except Damaged as error:
+        return Glance(reachable=False, trouble=error)
     except LzsyncdError as error:  # the password is not where the configuration says it is
-        return Glance(reachable=False, trouble=str(error).rstrip("."))
+        return Glance(reachable=False, trouble=_does_not_answer(str(error).rstrip(".")))
     except Exception as error:
         if not isinstance(error, (sqlite3.Error, OSError)) and not type(error).__module__.startswith("psycopg"):
             raise
         state = getattr(error, "sqlite_errorname", "") or getattr(error, "sqlstate", "") or type(error).__name__
         if state == NO_TABLE or "no such table" in str(error):
             return Glance(reachable=True)
-        return Glance(reachable=False, trouble=state)
+        return Glance(reachable=False, trouble=_broken(site, error) or _does_not_answer(state))
+
+
+def _broken(site: Site, error: Exception) -> LzsyncdError | None:
+    """What mends itself as little as a disk does: it is told as whoever works for the site would."""
+    if isinstance(error, sqlite3.Error):
+        return refused_by_sqlite(site.folder / "zone.db", getattr(error, "sqlite_errorname", ""))
+    return refused_by_disk(error, site.folder) if isinstance(error, OSError) else None
+
+
+def _does_not_answer(why: str) -> TryAgain:
+    return TryAgain(f"The database does not answer ({why}).")
 
 
 def trace(site: Site) -> object:
     """What is another after anything was written to ledger or spool; None where only a look can tell."""
     if site.database != "sqlite":
         return None
-    real = (site.folder / "zone.db").resolve()  # its log is beside the file that a link leads to
+    real = data_file(site)
     return tuple(_stat(path) for path in (real, real.with_name(f"{real.name}-wal"), site.folder / "spool"))
 
 
@@ -133,6 +147,7 @@ def _asking(site: Site) -> Iterator[Any]:
         path = site.folder / "zone.db"
         if not path.exists():
             raise _Missing
+        refuse_emptied(site)
         with closing(sqlite3.connect(f"file:{path}?mode=rw", uri=True, timeout=PATIENCE)) as connection:
             yield connection.execute
         return

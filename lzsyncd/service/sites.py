@@ -187,7 +187,7 @@ class Charge:
         self._trace, self._spool = trace(self.site), trace_of_spool(self.site)
         self._trusted_until = 0.0 if self._trace is None else monotonic() + TRUST
         self.seen = glance(self.site, self.seen.figures)
-        self.wrong("database", "" if self.seen.reachable else f"The database does not answer ({self.seen.trouble}).")
+        self.wrong("database", str(self.seen.trouble or ""))
         self._due = [slot for slot in self._due if slot.name not in self.seen.slots]
         self.ledger_at = monotonic() + BUSY if self.seen.worker else math.inf
         if self._since is None and self.seen.reachable:

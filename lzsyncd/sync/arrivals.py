@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lzsyncd.checks.catalogue import Finding
 from lzsyncd.config import Site
-from lzsyncd.errors import DiskFull, Interrupted, NotPermitted, TryAgain, Unfinished, Usage, writing
+from lzsyncd.errors import Fault, Interrupted, TryAgain, Unfinished, Usage, writing
 from lzsyncd.feed.elements import Element
 from lzsyncd.intake.claim import (
     Judged,
@@ -43,7 +43,7 @@ from lzsyncd.sync.run import Options, Run
 from lzsyncd.sync.superseded import elements_in, end_superseded, order_that_waits, waits_in
 from lzsyncd.zone.database import Database
 
-NOT_THE_SETS_FAULT = (TryAgain, Interrupted, DiskFull, NotPermitted)
+NOT_THE_SETS_FAULT = TryAgain | Interrupted | Fault
 DONE = (Status.APPLIED, Status.UNCHANGED, Status.CHECKED)
 
 

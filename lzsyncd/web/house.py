@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from lzsyncd.ledger.figures import Figures
 from lzsyncd.logs import logger
 from lzsyncd.web.looks import Looks
 from lzsyncd.web.throttle import Throttle
-from lzsyncd.zone.database import Database
+from lzsyncd.zone.database import Database, connected
 
 NOT_READY = "This site's database has no tables yet: the daemon makes them when it starts."
 
@@ -93,7 +93,7 @@ class House:
         """Never makes a database or its tables: they are the daemon's."""
         if site.database == "sqlite" and not (site.folder / "zone.db").exists():
             raise TryAgain(NOT_READY)
-        with closing(Database(site)) as database:
+        with connected(site) as database:
             database.dialect.staging_is_private = True  # a role that only reads may make no other tables
             if site.name not in self._ready:
                 if database.pending():

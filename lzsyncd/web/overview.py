@@ -8,7 +8,7 @@ from http import HTTPStatus
 from starlette.responses import Response
 
 from lzsyncd.cli.state import SiteState, state_of
-from lzsyncd.errors import TryAgain
+from lzsyncd.errors import LzsyncdError
 from lzsyncd.ledger.status import Status
 from lzsyncd.web.chart import chart
 from lzsyncd.web.questions.runs import RunLine, newest_line, run_lines
@@ -62,7 +62,7 @@ def known(visit: Visit) -> dict[str, object]:
     (site,) = state.sites
     lines: list[RunLine] = []
     newest: RunLine | None = None
-    with suppress(TryAgain), visit.ledger() as database:  # a site that is new, or whose trouble is told already
+    with suppress(LzsyncdError), visit.ledger() as database:  # a site that is new, or whose trouble is told already
         if not site.trouble:
             lines, newest = run_lines(database, rows=CHARTED), newest_line(database)
     return {

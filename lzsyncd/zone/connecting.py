@@ -11,6 +11,7 @@ import peewee
 from lzsyncd.config import Site
 from lzsyncd.errors import LzsyncdError, writing
 from lzsyncd.zone.advisory import asking
+from lzsyncd.zone.datafile import data_file, refuse_emptied
 
 MIN_SQLITE = (3, 40)
 SQLITE_PATIENCE = 10  # seconds
@@ -22,9 +23,11 @@ def sqlite(site: Site) -> peewee.SqliteDatabase:
         raise LzsyncdError(f"SQLite {sqlite3.sqlite_version} is too old: lzsyncd needs 3.40 or newer.")
     with writing(site.folder):
         site.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _share((site.folder / "zone.db").resolve())
+    path = data_file(site)
+    refuse_emptied(site)
+    _share(path)
     # SQLite's temporary files hold people's data and may be large: beside the database, not in a memory file system
-    os.environ["SQLITE_TMPDIR"] = str((site.folder / "zone.db").resolve().parent)
+    os.environ["SQLITE_TMPDIR"] = str(path.parent)
     return peewee.SqliteDatabase(
         str(site.folder / "zone.db"),
         timeout=SQLITE_PATIENCE,

@@ -10,14 +10,7 @@ from typing import Any
 import peewee
 
 from lzsyncd.config import Site
-from lzsyncd.errors import (
-    DiskFull,
-    NotPermitted,
-    OutcomeUnknown,
-    TryAgain,
-    refused_by_server,
-    refused_by_sqlite,
-)
+from lzsyncd.errors import Fault, OutcomeUnknown, TryAgain, refused_by_disk, refused_by_server, refused_by_sqlite
 from lzsyncd.zone import schema
 from lzsyncd.zone.advisory import ASKED, Lock, give_back, hold, holder, is_taken
 from lzsyncd.zone.brake import Brake
@@ -67,7 +60,7 @@ class Database:
         self._staging: dict[str, None] = {}
         try:
             self.peewee.connect()
-        except peewee.OperationalError as error:
+        except peewee.DatabaseError as error:
             raise fault(site, error) or TryAgain(f"The database of site {site.name} is not reachable.") from None
         self.connection: Any = self.peewee.connection()  # type: ignore[no-untyped-call]
         self.dialect.watch(self.connection, lambda: self.brake.is_pulled)
@@ -318,13 +311,19 @@ def opened(site: Site) -> Iterator[Database]:
     Raises:
         TryAgain: the database is not reachable.
         SchemaIsNewer: a newer version has changed its schema.
-        DiskFull: there is no room for it, now or while it was open.
-        NotPermitted: it or the site's folder may not be written.
+        Fault: there is no room for it, it may not be written, or it is damaged; now, or while it was open.
     """
+    with connected(site) as database:
+        if database.pending():
+            database.migrate()
+        yield database
+
+
+@contextmanager
+def connected(site: Site) -> Iterator[Database]:
+    """The same with its schema as it is."""
     try:
         with closing(Database(site)) as database:
-            if database.pending():
-                database.migrate()
             yield database
     except Exception as error:
         told = fault(site, error)
@@ -333,10 +332,12 @@ def opened(site: Site) -> Iterator[Database]:
         raise told from error
 
 
-def fault(site: Site, error: BaseException) -> DiskFull | NotPermitted | None:
-    """A full disk, or a database that may not be written, as the sentence that says so; None for anything else."""
-    if isinstance(error, DiskFull | NotPermitted):
+def fault(site: Site, error: BaseException) -> Fault | None:
+    """A bad disk, a database that is damaged or may not be written, as a sentence; None for anything else."""
+    if isinstance(error, Fault):
         return error
+    if isinstance(error, OSError):
+        return refused_by_disk(error, site.folder)
     error = _of_driver(error)
     if isinstance(error, sqlite3.Error):
         return refused_by_sqlite(site.folder / "zone.db", getattr(error, "sqlite_errorname", ""))

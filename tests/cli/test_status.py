@@ -137,7 +137,7 @@ def test_one_sites_trouble_does_not_hide_the_others(place: Any, lzsyncd: Callabl
     acme, broken, away = told(lzsyncd)["sites"]
     assert acme["trouble"] == []
     assert [len(site["trouble"]) for site in (broken, away)] == [1, 1]
-    assert "DatabaseError" in broken["trouble"][0]
+    assert "zone.db is damaged (SQLITE_NOTADB)" in broken["trouble"][0]
     assert away["trouble"] == ["The database of site away is not reachable."]
     assert "a.test" not in json.dumps(broken)
 

@@ -224,7 +224,7 @@ def test_a_broken_database_starves_it_until_it_is_mended(daemon):
     whole = database.read_bytes()
     database.write_bytes(b"not a database, " * 100)
     assert daemon.is_hungry
-    assert "acme: The database does not answer (SQLITE_NOTADB)" in daemon.status
+    assert f"acme: {database} is damaged (SQLITE_NOTADB)" in daemon.status
     database.write_bytes(whole)
     assert daemon.is_fed
     assert daemon.is_idle
@@ -274,14 +274,14 @@ def test_a_child_that_can_not_be_started_is_told_and_the_daemon_goes_on(start):
     assert daemon.is_fed
 
 
-@pytest.mark.parametrize("what", ["inbox", "database"])
-def test_what_is_wrong_at_the_start_is_told_and_no_reason_for_a_restart(start, inbox, what):
+@pytest.mark.parametrize(("what", "told"), [("inbox", "The inbox"), ("database", "zone.db is damaged")])
+def test_what_is_wrong_at_the_start_is_told_and_no_reason_for_a_restart(start, inbox, what, told):
     if what == "inbox":
         inbox.rmdir()
     else:
         (inbox.parent / "zone.db").write_bytes(b"not a database, " * 100)
     daemon = start()
-    assert comes_true(lambda: f"The {what}" in daemon.status)
+    assert comes_true(lambda: told in daemon.status)
     time.sleep(SILENCE)
     assert daemon.is_fed
 

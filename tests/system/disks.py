@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 FIRST_BLOCKS = 65_536  # bytes of a disk that are left when it breaks
@@ -30,10 +31,17 @@ class Disk:
         self._copy()
         self.replace()
 
-    def break_down(self) -> None:
-        """What is on it stays; from now on whatever is written, or read anew, is an input/output error."""
+    def break_down(self, forget: Iterable[Path] = ()) -> None:
+        """What is on it stays; from now on whatever is written, or read anew, is an input/output error.
+
+        Args:
+            forget: files of which nothing is in memory: it would be given from there.
+        """
         self.sync()
         self._copy()
+        for path in forget:
+            with path.open("rb") as stream:
+                os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         device = _run("findmnt", "--noheadings", "--output=SOURCE", self.mounted).strip()
         os.truncate(self.image, FIRST_BLOCKS)
         _run("losetup", "--set-capacity", device)

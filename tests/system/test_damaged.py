@@ -1,0 +1,176 @@
+"""A database that is damaged, or that its disk does not give back: named, with what to do; its backup mends it."""
+
+import os
+import pwd
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from lzsyncd.__main__ import main
+from tests.laws.bridge import get_zone
+from tests.laws.company import DAY_ONE, DAY_TWO
+from tests.postgres import Cluster, account_of_server
+from tests.system.aftermath import State, mended, newest, state, sync_when_free
+from tests.system.conftest import Kitchen
+from tests.system.disks import Disk
+from tests.system.program import Place
+from tests.system.test_disk import ON_POSTGRESQL, ON_SQLITE, refused
+
+PAGE = 4096
+BACKUP = "restore the database from its backup, as docs/backup.md says; until then no set of the site is synced."
+
+
+def page_of(path: Path, table: str) -> int:
+    """Where the first page of a table begins, in bytes."""
+    with closing(sqlite3.connect(path)) as connection:
+        (root,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+    return (int(root) - 1) * PAGE
+
+
+def overwrite(path: Path, place: int) -> None:
+    """Put other bytes where a page begins."""
+    with path.open("r+b") as stream:
+        stream.seek(place)
+        stream.write(b"\xee" * 200)
+
+
+def cut_off(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2 // PAGE * PAGE)
+
+
+DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "another file": (lambda path: path.write_bytes(b"idnumber,fullname\n" * 9_000), "is damaged (SQLITE_NOTADB)"),
+    "its head": (lambda path: overwrite(path, 100), "is damaged (SQLITE_CORRUPT)"),
+    "its end": (cut_off, "is damaged (SQLITE_CORRUPT)"),
+    "the ledger": (lambda path: overwrite(path, page_of(path, "sync_run")), "is damaged (SQLITE_CORRUPT"),
+    "the people": (lambda path: overwrite(path, page_of(path, "lz_user")), "is damaged (SQLITE_CORRUPT"),
+    "an index": (lambda path: overwrite(path, page_of(path, "lz_user_username")), "is damaged (SQLITE_CORRUPT"),
+    "everything": (lambda path: path.write_bytes(b""), "is empty, though sets are in the archive"),
+}
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_database_that_is_damaged(place: Place, undisturbed: State, damage: str) -> None:
+    folder, path = place.deliver("two", DAY_TWO), place.site.folder / "zone.db"
+    shutil.copy(path, place.folder / "backup.db")
+    make, words = DAMAGES[damage]
+    make(path)
+    code, sentence = refused(place, folder)
+    assert code == 1
+    assert sentence.startswith(f"{path} {words}")
+    assert BACKUP in sentence
+    restore(place)
+    result = sync_when_free(place, folder)
+    assert state(place, result.run) == undisturbed
+
+
+def restore(place: Place) -> None:
+    """As docs/backup.md says."""
+    for more in ("-wal", "-shm"):
+        (place.site.folder / f"zone.db{more}").unlink(missing_ok=True)
+    shutil.copy(place.folder / "backup.db", place.site.folder / "zone.db")
+
+
+@ON_SQLITE
+def test_what_is_damaged_is_told_by_every_command_and_keeps_none_from_the_other_sites(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where a command has to look for a run at all sites."""
+
+    def says(*words: str) -> tuple[int, str]:
+        code = main(["--config", str(place.config), *words])
+        return code, "".join(capsys.readouterr())
+
+    run = newest(place)["id"]
+    place.configure('[sites.wrong]\ndatabase = "sqlite"')
+    wrong = place.folder / "wrong"
+    (wrong / "sftp" / "inbox").mkdir(parents=True)
+    place.site.inbox.mkdir(parents=True)
+    (wrong / "zone.db").write_bytes(b"idnumber,fullname\n" * 9_000)
+    told = f"{wrong}/zone.db is damaged (SQLITE_NOTADB): {BACKUP}"
+    for command in (
+        ("runs", "--site", "wrong"),
+        ("errors", "--site", "wrong"),
+        ("history", "user", "1", "--site", "wrong"),
+    ):
+        assert says(*command) == (1, f"lzsyncd: {told}\n")
+    for command in (("status",), ("check-config", "--deep")):
+        assert told in says(*command)[1]
+    assert says("check-config", "--deep", "--quiet") == (1, f"WRONG  wrong: database: {told}\n")
+    code, shown = says("show", run)
+    assert (code, run in shown) == (0, True)
+    assert says("show", "2000")[1] == f"lzsyncd: {told}\n"  # it may well be there
+
+
+# --- its disk
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    made = Disk(tmp_path)
+    yield made
+    made.unmount()
+
+
+@ON_SQLITE
+@pytest.mark.skipif(os.geteuid() != 0, reason="root mounts")
+def test_a_database_that_its_disk_does_not_give_back(kitchen: Kitchen, undisturbed: State, disk: Disk) -> None:
+    place = kitchen.after_one_day(disk.mounted / "srv")
+    folder, before, path = place.deliver("two", DAY_TWO), get_zone(place.site), place.site.folder / "zone.db"
+    last = newest(place)["id"]
+    disk.break_down(forget=[path])
+    code, sentence = refused(place, folder)
+    disk.replace()
+    assert code == 1
+    assert sentence.startswith(f"The disk is broken, {path} can't be read (SQLITE_IOERR_")
+    assert sentence.endswith(f"mend or replace it, then {BACKUP}")
+    assert get_zone(place.site) == before
+    assert newest(place)["id"] == last
+    result = sync_when_free(place, folder)
+    assert state(place, result.run) == undisturbed
+
+
+@ON_POSTGRESQL
+def test_a_table_of_the_server_s_that_is_damaged(kitchen: Kitchen, place: Place, undisturbed: State) -> None:
+    """The database was just copied: the server has nothing of it in memory."""
+    assert kitchen.cluster
+    folder, name = place.deliver("two", DAY_TWO), place.database.rpartition("/")[2]
+    with kitchen.cluster.connect(name) as connection:
+        (found,) = connection.execute("SELECT pg_relation_filepath('lz_user')").fetchone() or ("",)
+    path = kitchen.cluster.folder / "data" / found
+    whole = path.read_bytes()
+    overwrite(path, 0)
+    code, sentence = refused(place, folder)
+    path.write_bytes(whole)
+    assert code == 1
+    assert sentence.startswith(f"The database of site acme is damaged, its server's log says where: {BACKUP}")
+    assert newest(place)["status"] == "failed"
+    mended(place, folder, newest(place)["id"], undisturbed, over=("failed",))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root mounts")
+def test_a_table_that_the_server_s_disk_does_not_give_back(tmp_path: Path) -> None:
+    with Cluster() as cluster:
+        disk = Disk(cluster.folder)
+        account = pwd.getpwnam(account_of_server())
+        os.chown(disk.mounted, account.pw_uid, account.pw_gid)
+        place = Place(tmp_path / "srv", cluster.create_database("acme"))
+        place.configure()
+        assert place.sync(place.deliver("one", DAY_ONE)).code == 0
+        shutil.rmtree(disk.mounted / "lost+found")
+        cluster.execute(f"CREATE TABLESPACE worn LOCATION '{disk.mounted}'")
+        cluster.execute("ALTER TABLE lz_user SET TABLESPACE worn", database="acme")
+        disk.break_down(forget=[path for path in disk.mounted.rglob("*") if path.is_file()])
+        code, sentence = refused(place, place.deliver("two", DAY_TWO))
+        disk.replace()
+        assert code == 1
+        told = "The disk of the server is broken, the database of site acme can't be read: mend or replace it, then"
+        assert sentence.startswith(f"{told} {BACKUP}")
+        assert sync_when_free(place, place.folder / "two").status == "applied"
+        cluster.stop()
+        disk.unmount()
