@@ -105,9 +105,11 @@ def _objects(named: Sequence[tuple[str, Member]], cells: Cells, number: int) -> 
     """A JSON object a record. Neighbours that every record has are put together by one call for all records."""
     pieces: list[Iterable[str]] = []
     text = ""
-    for name, member in named:
-        head = f",{encode_basestring(name)}:"
+    begun = False  # by a member that every record has, so that no object is touched again
+    for at, (name, member) in enumerate(named):
         values, everywhere = _values(member, cells, number)
+        begun = begun or (everywhere and not at)
+        head = f"{',' if at or not begun else '{'}{encode_basestring(name)}:"
         if everywhere:
             quote = '"' if member.quoted else ""
             pieces += [repeat(f"{text}{head}{quote}"), values]
@@ -118,7 +120,8 @@ def _objects(named: Sequence[tuple[str, Member]], cells: Cells, number: int) -> 
                 text = ""
             pieces.append(_members(head, member, values))
     pieces.append(repeat(f"{text}}}", number))
-    return ["{" + joined[1:] if len(joined) > 1 else "{}" for joined in map("".join, zip(*pieces, strict=False))]
+    objects = map("".join, zip(*pieces, strict=False))
+    return [*objects] if begun else ["{" + joined[1:] if len(joined) > 1 else "{}" for joined in objects]
 
 
 def _values(member: Member, cells: Cells, number: int) -> tuple[Sequence[str], bool]:
