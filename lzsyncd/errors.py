@@ -104,8 +104,8 @@ NO_ROOM = {
     errno.ENOSPC: "The disk is full, {} can't be written: make room there, then run the command again.",
     errno.EDQUOT: "The disk quota is used up, {} can't be written: make room there, then run the command again.",
     errno.EFBIG: "Files may not grow any further (ulimit -f, LimitFSIZE), {} can't be written: raise that limit.",
-    errno.EIO: "The disk is broken (input/output error), {} can't be used: mend it, then run the command again.",
-    errno.EUCLEAN: "The file system is damaged, {} can't be used: check it (fsck), then run the command again.",
+    errno.EIO: "The disk is broken (input/output error), {} can't be used: mend or replace it.",
+    errno.EUCLEAN: "The file system is damaged, {} can't be used: check it (fsck).",
     # so ext4 calls a block that its disk does not have any more
     errno.ENOMEM: "The disk is broken, or the kernel has no memory, {} can't be written: mend that, then try again.",
 }

@@ -16,7 +16,7 @@ FAMILIES = {
     "lzsyncd_info": "The version that runs; always 1.",
     "lzsyncd_daemon_running": "Whether the daemon runs; only the page says so.",
     "lzsyncd_config_last_reload_successful": "Whether the configuration that was read last is the one that runs.",
-    "lzsyncd_site_well": "Whether the site's inbox and database are well.",
+    "lzsyncd_site_well": "Whether the site's inbox and database are well, and its work can be done.",
     "lzsyncd_site_working": "Whether a run of the site is under way.",
     "lzsyncd_last_success_timestamp_seconds": "When a set was applied last, or found to change nothing.",
     "lzsyncd_last_run_timestamp_seconds": "When the last run came to its end.",

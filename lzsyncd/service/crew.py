@@ -43,7 +43,7 @@ class Crew:
             if code is not None:
                 del self.workers[name]
                 if name in self._charges:
-                    self._charges[name].ended(code, worker.errand)
+                    self._charges[name].ended(code, worker.errand, worker.last_word)
         return self._reap_visitors(now) or len(self.workers) < before
 
     def _reap_visitors(self, now: float) -> bool:

@@ -45,4 +45,4 @@ def samples(daemon: "Daemon") -> Iterator[Sample]:
 
 def _standing(charge: "Charge", *, working: bool) -> Standing:
     lies = None if "inbox" in charge.trouble else charge.lying
-    return Standing(charge.site, charge.seen, lies, well=not charge.trouble, working=working)
+    return Standing(charge.site, charge.seen, lies, well=not charge.wrongs, working=working)

@@ -53,7 +53,7 @@ class Health:
     def status(self) -> str:
         """One line: what is wrong first, then what is done and waited for."""
         charges, now = self._daemon.charges, datetime.now(UTC)
-        parts = [f"{name}: {text}" for name, charge in charges.items() for text in charge.trouble.values()]
+        parts = [f"{name}: {text}" for name, charge in charges.items() for text in charge.wrongs.values()]
         parts += [f"{name}: a run is under way" for name in self._daemon.crew.workers]
         parts += [f"{name}: {who} works for it" for name, who in self._others()]
         for name, charge in charges.items():
@@ -79,7 +79,7 @@ class Health:
             slot = charge.next_slot(now)
             verdict = asdict(charge.verdict)
             sites[name] = {
-                "trouble": charge.trouble,
+                "trouble": charge.wrongs,
                 "working": name in self._daemon.crew.workers or bool(charge.seen.worker),
                 "waiting": list(charge.verdict.waiting),
                 "overdue": verdict["overdue"],

@@ -1,7 +1,7 @@
 """The other process of the daemon: all that is to be done for one site, under its lock, then an end.
 
 The daemon sends an `Errand` on standard input. Progress goes back through a pipe, a byte a step, so that the daemon can
-tell work from standstill. The log goes to standard output, as the daemon's own.
+tell work from standstill, and a sentence where it fails. The log goes to standard output, as the daemon's own.
 """
 
 import contextlib
@@ -37,7 +37,7 @@ BRAKE = Brake()
 
 @dataclass
 class Heartbeat:
-    """A byte a step through a pipe, which nobody has to read; and a place to break off at, now and then."""
+    """A byte a step through a pipe, which nobody has to read, and its last word; a place to break off, now and then."""
 
     pipe: int
     steps: int = field(default=0)
@@ -50,8 +50,16 @@ class Heartbeat:
         """The run has come to a stage."""
         BRAKE.check()
         self.steps += 1
+        self._say(".")
+
+    def end(self, why: str) -> None:
+        """Nothing more can be done."""
+        self._say(f"\n{why}")
+
+    def _say(self, text: str) -> None:
         with contextlib.suppress(BlockingIOError, BrokenPipeError):
-            os.write(self.pipe, b".")
+            if self.pipe >= 0:
+                os.write(self.pipe, text.encode())
 
 
 def run_errand(errand: Errand) -> int:
@@ -81,8 +89,10 @@ def run_errand(errand: Errand) -> int:
     except SiteIsBusy as error:
         log.info(str(error), **{"event.action": "site_busy"})
         return SITE_IS_BUSY
-    except Exception as error:  # noqa: BLE001 the daemon hears the exit code, people the log
-        return _told(log, translate(error))
+    except Exception as error:  # noqa: BLE001 the daemon hears why, and the exit code; people read the log
+        told = translate(error)
+        beat.end(describe(told))
+        return _told(log, told)
 
 
 def _deliver(database: Database, site: Site, log: BoundLogger) -> None:

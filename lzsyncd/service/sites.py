@@ -7,7 +7,7 @@ from time import monotonic
 
 from lzsyncd import logs
 from lzsyncd.config import Log, Site
-from lzsyncd.errors import LzsyncdError
+from lzsyncd.errors import LzsyncdError, refused_by_disk
 from lzsyncd.intake.candidate import Entry
 from lzsyncd.intake.claim import refuse_other_file_system
 from lzsyncd.intake.orders import files_of, order_of, rules_of
@@ -31,6 +31,7 @@ JUST_ENDED = 1.0  # seconds in which a server notices that a session has ended
 TRUST = 900.0  # seconds for which a ledger that nobody wrote to is not looked into: a look costs a millisecond
 PAUSES = (5.0, 15.0, 60.0, 300.0)  # seconds before the next errand after one, two, … that failed
 NOTHING = Verdict((), None, False, (), (), (), (), (), None)
+FAILED = "The last work for the site failed, `lzsyncd logs` says why; it is tried again."
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 CLOCK_EVERY = timedelta(minutes=1)  # the clock may be put forward
 
@@ -46,6 +47,7 @@ class Charge:
         seen: what the last look into the ledger found.
         lying: what the last look found there.
         trouble: what is wrong with inbox or database, by what it concerns.
+        setback: why the last errand failed, "" where it did not, or where nothing of it is left to do.
         scan_at: monotonic time of the next look at the inbox at the latest.
         not_before: monotonic time before which no errand starts.
         ledger_at: monotonic time of a look into the ledger that does not wait for the regular one.
@@ -57,6 +59,7 @@ class Charge:
     lying: Lying = field(default_factory=Lying)
     seen: Glance = field(default_factory=lambda: Glance(reachable=True))
     trouble: dict[str, str] = field(default_factory=dict)
+    setback: str = ""
     scan_at: float = 0.0
     not_before: float = 0.0
     ledger_at: float = math.inf
@@ -73,6 +76,7 @@ class Charge:
     _told: set[str] = field(default_factory=set)
     _due: list[Slot] = field(default_factory=list)
     _new: bool = True
+    _shown: object = None
 
     def __post_init__(self) -> None:
         self.inbox, self.settler = Inbox(self.site.inbox), Settler(rules_of(self.site))
@@ -116,7 +120,7 @@ class Charge:
         Returns:
             Whether there is anything new to show.
         """
-        now, before = monotonic(), self._shown()
+        now, before = monotonic(), self._shown
         for name, moment in (touched or {}).items():
             self.settler.touched(name, moment)
         if touched and WAKE in touched:
@@ -131,9 +135,8 @@ class Charge:
                 self.verdict = self._judge(self.inbox.entries(), now)
             self._hold_is_new = self.verdict.held is not None and (self.verdict.held_is_new or self._hold_is_new)
         except (OSError, LzsyncdError) as error:
-            said = str(error) if isinstance(error, LzsyncdError) else f"The inbox can't be read: {error.strerror}."
             self.verdict = NOTHING
-            self.wrong("inbox", said)
+            self.wrong("inbox", self._why(error))
         else:
             self.wrong("inbox", "")
             self._tell_what_lasts()
@@ -142,11 +145,19 @@ class Charge:
             self.ledger_at = now  # another host has begun or finished something
         if self.verdict.look_again is not None:
             self.scan_at = min(self.scan_at, now + self.verdict.look_again + LATE)
-        return self._shown() != before
+        told = self.verdict
+        self._shown = (told.waiting, told.overdue, told.near_misses, told.ignored, len(told.ready), self.wrongs)
+        return self._shown != before
 
-    def _shown(self) -> object:
-        said = self.verdict
-        return said.waiting, said.overdue, said.near_misses, said.ignored, len(said.ready), tuple(self.trouble.values())
+    def _why(self, error: OSError | LzsyncdError) -> str:
+        if isinstance(error, LzsyncdError):
+            return str(error)
+        return str(refused_by_disk(error, self.site.inbox) or f"The inbox can't be read: {error.strerror}.")
+
+    @property
+    def wrongs(self) -> dict[str, str]:
+        """All that is wrong, by what it concerns; a site that can't be worked for may look well."""
+        return self.trouble or ({"work": self.setback} if self.setback else {})
 
     def _judge(self, entries: list[Entry], now: float) -> Verdict:
         return self.settler.look(entries, now, datetime.now(self.site.timezone))
@@ -226,6 +237,7 @@ class Charge:
             return None
         held = self.verdict.held if self._hold_is_new else None
         if not (self.verdict.ready or self._due or held or self._goes_on()):
+            self.setback = ""
             return None
         orders = tuple(order_of(delivery) for delivery in self.verdict.ready)
         told = (files_of(held), held.missing) if held else None
@@ -243,10 +255,11 @@ class Charge:
         self._due.clear()
         self.verdict, self._hold_is_new = NOTHING, False
 
-    def ended(self, code: int, errand: Errand) -> None:
+    def ended(self, code: int, errand: Errand, why: str = "") -> None:
         """A child has ended; after a failure the next one waits, and gets what this one may not have come to."""
         if code != SITE_IS_BUSY:
             self._failures = self._failures + 1 if code else 0
+            self.setback = (why or FAILED) if code else ""
         pause = PAUSES[min(max(self._failures, 1), len(PAUSES)) - 1] if code else 0.0
         self.not_before = monotonic() + pause
         self.scan_at = 0.0

@@ -26,11 +26,12 @@ class Worker:
         site: its name.
         errand: what it does.
         last_step: when it last said that it goes on, in monotonic seconds.
+        last_word: why it could not do it, "" where it did not say so.
     """
 
     def __init__(self, errand: Errand) -> None:
         self.site, self.errand = errand.site.name, errand
-        self.last_step = time.monotonic()
+        self.last_step, self.last_word = time.monotonic(), ""
         self._told = False
         self._pipe, theirs = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         environment = {name: value for name, value in os.environ.items() if name not in NOT_FOR_CHILDREN}
@@ -55,10 +56,11 @@ class Worker:
 
     def ended(self) -> int | None:
         """Its exit code, negative for a signal; None while it works."""
+        code = self._process.poll()  # first: what it said at its end is heard below
         with contextlib.suppress(BlockingIOError):
-            if os.read(self._pipe, 65_536):
+            if heard := os.read(self._pipe, 65_536):
                 self.last_step = time.monotonic()
-        code = self._process.poll()
+                self.last_word += heard.decode(errors="replace").partition("\n")[2]
         if code is not None:
             os.close(self._pipe)
         return code

@@ -6,11 +6,12 @@ from contextlib import closing
 
 import pytest
 
-from lzsyncd.config import Site
+from lzsyncd.config import Log, Site
 from lzsyncd.intake.watch import Watch
 from lzsyncd.ledger.figures import Figures
 from lzsyncd.ledger.glance import Glance, glance
 from lzsyncd.service import sites
+from lzsyncd.service.errand import Errand
 from lzsyncd.service.sites import Charge
 from tests.conftest import copies_of
 
@@ -26,6 +27,26 @@ def looks(monkeypatch) -> list[Site]:
 
     monkeypatch.setattr(sites, "glance", look)
     return found
+
+
+def test_why_the_work_failed_is_told_until_it_is_done_or_there_is_none_left(charge, monkeypatch):
+    monkeypatch.setattr(sites, "PAUSES", (0.0,))
+    (charge.site.folder / "spool" / "run").mkdir(parents=True)
+    charge.ended(1, Errand(charge.site), "The disk is full.")
+    assert charge.errand(Log(), pretty=False)
+    assert charge.wrongs == {"work": "The disk is full."}
+    charge.ended(-9, Errand(charge.site))
+    assert "`lzsyncd logs` says why" in charge.wrongs["work"]
+    (charge.site.folder / "spool" / "run").rmdir()
+    charge.read_ledger()
+    assert charge.errand(Log(), pretty=False) is None
+    assert charge.wrongs == {}
+    charge.ended(1, Errand(charge.site), "The disk is full.")
+    charge.wrong("database", "The database does not answer.")
+    assert charge.wrongs == {"database": "The database does not answer."}
+    charge.wrong("database", "")
+    charge.ended(0, Errand(charge.site))
+    assert charge.wrongs == {}
 
 
 @pytest.fixture
