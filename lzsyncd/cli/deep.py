@@ -1,17 +1,22 @@
-"""`check-config --deep`: is what the configuration names there, and does it work? Nothing is changed by that."""
+"""`check-config --deep`: is what the configuration names there, and does it work? Nothing is changed by that.
+
+What only the admin page has is tried where this process has the secret for it, or needs none: a daemon has not.
+"""
 
 import os
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 
 from lzsyncd.cli.output import say
 from lzsyncd.config import Config, Mail, Remote, Secret, Site
+from lzsyncd.config.page import for_page, shown_for_numbers
 from lzsyncd.errors import ExitCode, LzsyncdError, NotPermitted, Usage, not_permitted
 from lzsyncd.intake.watch import Inbox
 from lzsyncd.ledger.glance import glance
 from lzsyncd.report.smtp import Server
 
-Trial = tuple[str, Callable[[], None]]
+Trial = tuple[str, Callable[[], object]]
 
 
 def tried(config: Config, *, quiet: bool) -> ExitCode:
@@ -46,6 +51,13 @@ def _trials(config: Config) -> Iterator[Trial]:
             yield f"{name}: chats", partial(_try_chats, site.notify.chat)
     if config.mail is not None:
         yield "mail server", partial(_try_mail, config.mail)
+    if config.metrics.textfile is not None:
+        yield "metrics: textfile", partial(_try_folder, config.metrics.textfile.parent)
+    if (token := config.metrics.token) is not None and not token.is_anothers:
+        yield "metrics: token", partial(shown_for_numbers, token)
+    for name, site in for_page(config).sites.items():
+        if site.page_role and site.database != "sqlite" and not (site.password and site.password.is_anothers):
+            yield f"{name}: database as the page's role", partial(_try_database, site)
 
 
 def _try_database(site: Site) -> None:
@@ -65,7 +77,12 @@ def _try_inbox(site: Site) -> None:
 
 def _try_outbox(site: Site) -> None:
     """The first run makes it, where it can."""
-    place = next(path for path in (site.outbox, *site.outbox.parents) if path.exists())
+    _try_folder(next(path for path in (site.outbox, *site.outbox.parents) if path.exists()))
+
+
+def _try_folder(place: Path) -> None:
+    if not place.is_dir():
+        raise Usage(f"There is no folder {place}.")
     if not os.access(place, os.W_OK):
         raise NotPermitted(f"{place} may not be written by this account.")
 

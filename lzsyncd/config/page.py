@@ -7,9 +7,11 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from lzsyncd.config.models import Config, Site, Web
+from lzsyncd.config.secrets import Secret, SecretError
 from lzsyncd.config.table import Table
 from lzsyncd.config.values import BadValueError, absolute_path, line_of_text
 
+SHORTEST = 16  # characters of the secret for numbers: no number of guesses finds it
 LONGEST_SOCKET = 107 + len("unix:")  # bytes: unix(7)
 _HOST = re.compile(r"[0-9A-Za-z.-]+|\[[0-9A-Fa-f:.]+\]")
 
@@ -47,6 +49,19 @@ def local(listen: str) -> bool:
         return listen.startswith("unix:") or host == "localhost" or ip_address(host).is_loopback
     except ValueError:  # a name may mean any address
         return False
+
+
+def shown_for_numbers(token: Secret) -> str:
+    """What opens the page's `/metrics`.
+
+    Raises:
+        SecretError: it can't be had, or is so short that somebody might guess it.
+    """
+    secret = token.reveal()
+    if len(secret) < SHORTEST:
+        wanted = f"it needs {SHORTEST} characters. Make one: openssl rand -hex 32"
+        raise SecretError(f"The secret {token.name} is too short: {wanted}")
+    return secret
 
 
 def for_page(config: Config) -> Config:

@@ -34,6 +34,12 @@ class Secret:
     source: Literal["credential", "file", "env"]
     name: str
 
+    @property
+    def is_anothers(self) -> bool:
+        """Whether it is a credential that systemd has not handed to this service: each gets its own only."""
+        folder = os.environ.get("CREDENTIALS_DIRECTORY")
+        return self.source == "credential" and not (folder and Path(folder, self.name).exists())
+
     def reveal(self) -> str:
         """Fetch the secret, without the line break at its end.
 

@@ -23,6 +23,7 @@ from lzsyncd.intake.spool import sync_folder
 
 ORDER = "claimed.json"
 CLAIMED = "claimed"  # the folder in a run's spool with what was renamed, until it is copied
+SWEPT = ".done"  # how the name of a run's spool ends that may be removed
 PROBE = ".lzsyncd-probe"
 
 

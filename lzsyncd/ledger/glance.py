@@ -14,6 +14,7 @@ from typing import Any
 
 from lzsyncd.config import Site
 from lzsyncd.errors import Damaged, LzsyncdError, TryAgain, refused_by_disk, refused_by_sqlite
+from lzsyncd.intake.claim import SWEPT
 from lzsyncd.ledger.feed import LAST_GOOD, aware
 from lzsyncd.ledger.figures import NO_FIGURES, Figures, figures, only
 from lzsyncd.zone.advisory import Lock, asking, holder
@@ -23,7 +24,7 @@ PATIENCE = 2  # seconds; the daemon has other sites to look after
 WAITING = ("checked", "held")
 NO_TABLE = "42P01"  # SQLSTATE; SQLite says it in words only
 UNKNOWN = ("unknown", 0, "")  # a folder that a ledger which was restored from a copy does not know
-_RUN = re.compile(r"[0-9A-Za-z-]+|\.[0-9A-Za-z-]+\.done")  # the latter: whoever swept it was killed
+_RUN = re.compile(rf"[0-9A-Za-z-]+|\.[0-9A-Za-z-]+{re.escape(SWEPT)}")  # the latter: whoever swept it was killed
 
 
 @dataclass(frozen=True)

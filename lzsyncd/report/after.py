@@ -7,7 +7,7 @@ from pathlib import Path
 from lzsyncd.config import Site
 from lzsyncd.errors import DiskFull, NotPermitted, writing
 from lzsyncd.feed.elements import Element
-from lzsyncd.intake.claim import CLAIMED, ORDER, Judged, Order, order_in, write_order
+from lzsyncd.intake.claim import CLAIMED, ORDER, SWEPT, Judged, Order, order_in, write_order
 from lzsyncd.intake.confirm import is_plain
 from lzsyncd.intake.spool import archive, sync_folder
 from lzsyncd.ledger import planned
@@ -17,7 +17,6 @@ from lzsyncd.ledger.waiting import is_mended
 from lzsyncd.report.outbox import write_outbox
 from lzsyncd.zone.database import Database
 
-DONE = ".done"  # how the name of a spool ends that may be removed
 WAITING = ("checked", "held")
 WAITS = "waits.json"  # in the spool of a set that waits in the inbox: what it has
 NOT_READ = ("superseded", "discarded")  # perhaps before anything of it was taken
@@ -124,7 +123,7 @@ def put_aside(site: Site, run_id: str, reason: str) -> None:
 def sweep(spool: Path) -> None:
     """Remove a run's spool. Renamed first: half a spool would make the next run tell half a story."""
     if spool.is_dir():
-        done = spool.with_name(f".{spool.name}{DONE}")
+        done = spool.with_name(f".{spool.name}{SWEPT}")
         spool.rename(done)
         shutil.rmtree(done, ignore_errors=True)
 
@@ -149,10 +148,10 @@ def finish_interrupted(database: Database, site: Site) -> None:
     for folder in left:
         if folder.name in known:
             _finish(database, site, folder.name)
-        elif (folder / ORDER).exists() and not folder.name.endswith(DONE):
+        elif (folder / ORDER).exists() and not folder.name.endswith(SWEPT):
             # a ledger that was restored from a copy does not know it
             put_aside(site, folder.name, "The ledger knows nothing of this set.")
-        elif folder.name.endswith(DONE):
+        elif folder.name.endswith(SWEPT):
             with writing(folder):  # the daemon comes until it is gone: it must hear of what is in its way
                 shutil.rmtree(folder)
         else:

@@ -17,6 +17,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from lzsyncd import __version__
 from lzsyncd.config import Secret, SecretError, Site
+from lzsyncd.config.page import shown_for_numbers
 from lzsyncd.intake.watch import Inbox
 from lzsyncd.ledger.figures import NO_FIGURES
 from lzsyncd.ledger.glance import glance
@@ -27,7 +28,6 @@ from lzsyncd.service.instance import published
 from lzsyncd.web.house import House
 from lzsyncd.web.trouble import whole
 
-SHORTEST = 16  # characters of the secret: no number of guesses finds it
 AT_ONCE = 8  # databases that are asked: one that is away takes its two seconds, and a scrape is over after ten
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -61,15 +61,10 @@ def _require(token: Secret, request: Request) -> None:
 def _secret(token: Secret) -> str:
     """What has to be shown; why it can't be had is for the log, not for whoever asks."""
     try:
-        secret = token.reveal()
+        return shown_for_numbers(token)
     except SecretError as error:
-        text = str(error)
-    else:
-        if len(secret) >= SHORTEST:
-            return secret
-        text = f"The secret {token.name} is too short: it needs {SHORTEST} characters. Make one: openssl rand -hex 32"
-    logger().error(f"Nobody gets metrics from the page: {text}", **{"event.action": "metrics_failed"})
-    raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "The page's log says what is wrong.")
+        logger().error(f"Nobody gets metrics from the page: {error}", **{"event.action": "metrics_failed"})
+        raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "The page's log says what is wrong.") from None
 
 
 def _samples(house: House) -> Iterator[Sample]:

@@ -17,7 +17,9 @@ from lzsyncd.config import load
 from lzsyncd.errors import ExitCode
 from lzsyncd.service.instance import Instance
 from lzsyncd.zone.database import Database, opened
+from tests.conftest import TEMPLATE
 from tests.laws.company import BROKEN, DAY_ONE, DAY_TWO
+from tests.postgres import ROLE, Cluster
 from tests.report.letterbox import HOST, PASSWORD, USER, Letterbox, Papers, served
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "commands.md"
@@ -135,6 +137,41 @@ def test_everything_that_the_configuration_names_is_tried(place: Place, lzsyncd:
     assert lzsyncd("check-config", "--deep", "--quiet") == (0, "", "")
     assert (box.taken, box.tried) == ([], 0)
     assert not (place.folder / "data" / "acme" / "zone.db").exists(), "nothing is made"
+
+
+@pytest.mark.parametrize(("secret", "told"), [("s" * 16, ""), ("s" * 15, "is too short"), ("", "is missing or empty")])
+def test_what_opens_the_numbers_of_the_page_is_tried(
+    place: Place, lzsyncd: Command, monkeypatch: pytest.MonkeyPatch, secret: str, told: str
+) -> None:
+    load(place.config).sites["acme"].inbox.mkdir(parents=True)
+    monkeypatch.setenv("TOKEN", secret)
+    with place.config.open("a") as stream:
+        stream.write(f'[metrics]\ntoken = {{env = "TOKEN"}}\ntextfile = "{place.folder}/numbers.prom"\n')
+    code, out, _ = lzsyncd("check-config", "--deep")
+    assert code == (ExitCode.CONFIGURATION if told else ExitCode.CLEAN)
+    assert re.findall("^(?:well  |WRONG ) metrics: ([a-z]+)", out, re.MULTILINE) == ["textfile", "token"]
+    assert told in out
+
+
+@pytest.mark.parametrize(
+    ("role", "found"),
+    [
+        (f'page_role = "{ROLE}"', ["well  "]),
+        ('page_role = "nobody"', ["WRONG "]),
+        ('page_role = "nobody"\npage_password = {credential = "of_the_page"}', []),
+    ],
+)
+def test_the_page_s_role_is_tried_unless_its_password_is_a_credential_of_the_page_s_service(
+    place: Place, lzsyncd: Command, cluster: Cluster, role: str, found: list[str]
+) -> None:
+    load(place.config).sites["acme"].inbox.mkdir(parents=True)
+    url = cluster.create_database("deep", template=TEMPLATE)
+    text = place.config.read_text().replace("[sites.acme]", f'[sites.acme]\ndatabase = "{url}"\n{role}', 1)
+    place.config.write_text(text)
+    code, out, _ = lzsyncd("check-config", "--deep")
+    cluster.drop_database("deep")
+    assert re.findall("^(well  |WRONG ) acme: database as the page's role", out, re.MULTILINE) == found
+    assert code == (ExitCode.TRY_AGAIN if found == ["WRONG "] else ExitCode.CLEAN)
 
 
 def test_what_does_not_work_is_told_at_once(place: Place, lzsyncd: Command) -> None:

@@ -105,9 +105,14 @@ class Company:
             )
         self.wait_for(lambda: len(self.events("daemon_started")) > ready)
 
-    def tell(self, number: int) -> None:
+    @property
+    def pid(self) -> int:
+        """Of the daemon."""
         assert self.process is not None
-        self.process.send_signal(number)
+        return self.process.pid
+
+    def tell(self, number: int) -> None:
+        os.kill(self.pid, number)
 
     def end(self) -> int:
         """Tell it to end; returns its exit code."""

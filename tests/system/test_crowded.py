@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lzsyncd.config import Site
 from lzsyncd.feed.apart import WORTH_IT
 from tests.conftest import copies_of
 from tests.laws.ground import ask
@@ -27,12 +28,17 @@ def company(tmp_path: Path, migrated_sqlite: Path) -> Iterator[Company]:
     made.kill()
 
 
-def test_a_daemon_that_can_start_no_process_goes_on_when_it_can(company: Company) -> None:
-    site = company.site("acme")
+@pytest.fixture
+def site(company: Company) -> Site:
+    """Of a daemon that looks often."""
+    made = company.site("acme")
     company.configure()
     company.start("sites.RESCAN = 0.5")
-    assert company.process is not None
-    with no_more_tasks(company.process.pid):
+    return made
+
+
+def test_a_daemon_that_can_start_no_process_goes_on_when_it_can(company: Company, site: Site) -> None:
+    with no_more_tasks(company.pid):
         deliver(site)
         company.wait_for(lambda: company.events("worker_failed"))
         (told, *_) = company.events("worker_failed")
@@ -44,12 +50,8 @@ def test_a_daemon_that_can_start_no_process_goes_on_when_it_can(company: Company
     assert company.end() == 0
 
 
-def test_a_daemon_that_can_start_no_thread_watches_a_new_inbox_when_it_can(company: Company) -> None:
-    site = company.site("acme")
-    company.configure()
-    company.start("sites.RESCAN = 0.5")
-    assert company.process is not None
-    with no_more_tasks(company.process.pid):
+def test_a_daemon_that_can_start_no_thread_watches_a_new_inbox_when_it_can(company: Company, site: Site) -> None:
+    with no_more_tasks(company.pid):
         site.inbox.rename(site.inbox.with_name("old"))
         site.inbox.mkdir()
         company.wait_for(

@@ -36,11 +36,6 @@ class Street:
         company.configure()
         company.start()
 
-    @property
-    def pid(self) -> int:
-        assert self.company.process is not None
-        return self.company.process.pid
-
     def neighbour_is_served(self) -> None:
         """His next set is applied: whatever the other site has the daemon do."""
         city, before = next(self._cities).encode(), len(self.company.statuses("neighbour"))
@@ -71,10 +66,10 @@ def street(tmp_path: Path, database: Callable[[Path], str]) -> Iterator[Street]:
     try:
         street = Street(company)
         street.neighbour_is_served()
-        small = memory_of(street.pid).rss
-        with PeakMemory(street.pid, interval=0.2) as tree:
+        small = memory_of(company.pid).rss
+        with PeakMemory(company.pid, interval=0.2) as tree:
             yield street
-        assert memory_of(street.pid).rss < small + GROWN
+        assert memory_of(company.pid).rss < small + GROWN
         assert tree.peak.pss < WHOLE
         assert company.end() == 0
         log_is_sound(company.log)
