@@ -156,7 +156,7 @@ def _fill(picture: Picture, column: str, table: str, anchors: Iterable[tuple[Anc
             f"INSERT INTO {table} SELECT k.audience_id, b.{member}, k.rest, 0 FROM {table} k CROSS JOIN {below} b "
             "WHERE k.is_root = 1 AND b.root_id = k.value"
         )
-    analyze(picture, table)
+    analyze(picture, table, "value")
 
 
 def _values(condition: Condition, meaning: Meaning) -> list[str]:

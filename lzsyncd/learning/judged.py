@@ -206,10 +206,16 @@ def index_judged(picture: Picture, conditions: Iterable[Condition]) -> None:
             picture.database.run(f"CREATE INDEX IF NOT EXISTS judged_{column} ON judged ({column}, user_id)")
 
 
-def analyze(picture: Picture, table: str) -> None:
-    """Let the planner know what a table of this run holds, where it does not find out by itself."""
+def analyze(picture: Picture, table: str, columns: str = "") -> None:
+    """Let the planner know what a table of this run holds, where it does not find out by itself.
+
+    Args:
+        picture: what the run works on.
+        table: the table.
+        columns: those by which others are joined with it, "" for all: each is sorted for it.
+    """
     if picture.database.dialect.name == "postgresql":
-        picture.database.run(f"ANALYZE {table}")
+        picture.database.run(f"ANALYZE {table}{f' ({columns})' if columns else ''}")
 
 
 # -- who reports to whom

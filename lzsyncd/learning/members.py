@@ -47,16 +47,18 @@ class Members:
 
     def ask(self, meaning: Meaning) -> None:
         """Who will be in: of anchored rules all at once, then audience by audience, each after those it names."""
+        database = self.picture.database
         if not self.everybody:
             self._find_standing()
         # somebody with two jobs that match is one member
-        several = self.picture.database.value("SELECT 1 FROM lz_job WHERE NOT managed LIMIT 1")
+        several = database.value("SELECT 1 FROM lz_job WHERE NOT managed LIMIT 1")
         distinct = "DISTINCT " if several else ""
         # an index costs as much as asking a few rules of everybody; a hash join no more than one
-        anchors = anchors_of(self.planned, WORTH_AN_INDEX if self.picture.database.dialect.seeks_by_index else 1)
+        anchors = anchors_of(self.planned, WORTH_AN_INDEX if database.dialect.seeks_by_index else 1)
         anchored = anchored_members(self.picture, anchors, meaning) or NOBODY
-        self.picture.database.table_of("next_member", f"SELECT {distinct}q.* FROM ({anchored}) q", large=True)
-        if not self.everybody or any(_keeps(p) or (p.audience and p.audience.others) for p in self.planned):
+        database.table_of("next_member", f"SELECT {distinct}q.* FROM ({anchored}) q", large=True)
+        seeks = database.dialect.seeks_by_index
+        if (seeks and not self.everybody) or any(_keeps(p) or (p.audience and p.audience.others) for p in self.planned):
             self._index()
         done = {anchor.audience_id for anchor in anchors}
         alone = {p.id: p.audience for p in self.planned if p.audience and not p.frozen and p.id not in done}
@@ -76,7 +78,8 @@ class Members:
             "member",
             "SELECT m.audience_id, m.user_id FROM touched t CROSS JOIN lz_audience_member m WHERE m.user_id = t.id",
         )
-        database.run("CREATE INDEX member_of ON member (audience_id, user_id)")
+        if database.dialect.seeks_by_index or any(map(_keeps, self.planned)):
+            database.run("CREATE INDEX member_of ON member (audience_id, user_id)")
         analyze(self.picture, "member")
 
     def _index(self) -> None:
@@ -114,6 +117,7 @@ class Members:
         self.joined = self._counted("moving v WHERE v.action = 'joined'")
         if not is_first:
             self._leave()
+            analyze(self.picture, "moving")
             self.left = self._counted("moving v WHERE v.action = 'left'")
 
     def _leave(self) -> None:
@@ -128,7 +132,8 @@ class Members:
             audiences = f"m.audience_id IN ({', '.join(map(str, some))})"
             if not some:
                 return
-        self._index()
+        if self.picture.database.dialect.seeks_by_index:
+            self._index()
         self.picture.database.run(
             f"INSERT INTO moving SELECT m.audience_id, m.user_id, 'left' FROM {self._standing} m WHERE {audiences} "
             "AND NOT EXISTS (SELECT 1 FROM next_member n WHERE n.audience_id = m.audience_id AND n.user_id = m.user_id)"

@@ -39,7 +39,7 @@ def write_learning(picture: Picture, learning: Learning, run_id: str, images: Im
     stood = {p.id for p in learning.planned if p.stored is not None}
     if joined := [str(tally.audience_id) for tally in learning.tallies if tally.joined and tally.audience_id in stood]:
         theirs = f"AND v.audience_id IN ({', '.join(joined)})"
-        images.made(members, f"(t.audience_id, t.user_id) IN ({moving} 'joined' {theirs})")
+        images.made_with(members, f"{moving} 'joined' {theirs}")
     database.run(f"DELETE FROM lz_audience_member WHERE (audience_id, user_id) IN ({moving} 'left')")
     write_assignments(picture, sum(tally.assigned for tally in learning.tallies), images)
 
@@ -110,15 +110,20 @@ def _joined(rule: Group, meaning: Meaning, *, several: bool) -> str:
 
 
 def _left(rule: Group, meaning: Meaning, *, several: bool) -> str:
-    """SQL, after the audience: who leaves, and why. Who is deleted or suspended is not in `judged`."""
-    why, join, group = "'gone'", "", ""
+    """SQL, after the audience: who leaves, and why. Who is deleted or suspended is not in `judged`, all others are.
+
+    So of those alone the record is looked up, which may lie anywhere on the disk.
+    """
+    why, key, join, not_judged, group = "'gone'", "u.idnumber", "", "v.user_id", ""
     if rule.rules:
         told = explained(rule, meaning, kept=False)
         why = f"coalesce({f'min({told})' if several else told}, 'gone')"
+        key = "coalesce(p.f_idnumber, u.idnumber)"
         join = "LEFT JOIN judged p ON p.user_id = v.user_id"
-        group = "GROUP BY k.audience_id, v.user_id, u.idnumber, u.deleted, u.suspended" if several else ""
+        not_judged = "CASE WHEN p.user_id IS NULL THEN v.user_id END"
+        group = f"GROUP BY k.audience_id, v.user_id, {key}, u.deleted, u.suspended" if several else ""
     return (
-        "coalesce(u.idnumber, ''), 'left', "
+        f"coalesce({key}, ''), 'left', "
         f"CASE WHEN u.deleted THEN 'deleted' WHEN u.suspended THEN 'suspended' ELSE {why} END "
-        f"FROM {MOVERS} LEFT JOIN lz_user u ON u.id = v.user_id {join} WHERE {THEIRS} 'left' {group}"
+        f"FROM {MOVERS} {join} LEFT JOIN lz_user u ON u.id = {not_judged} WHERE {THEIRS} 'left' {group}"
     )

@@ -121,6 +121,14 @@ class Images:
         """Note rows that the run has made, where their ids don't say so: in tables without, or with a given id."""
         return self._note(part, "CAST(NULL AS TEXT)", where)
 
+    def made_with(self, part: Part, keys: str) -> int:
+        """As `made`, where a query gives the keys, as `sync_image` has them: nothing is looked up again."""
+        self._parts[part.name] = part
+        return self.database.run(
+            f"INSERT INTO kept SELECT '{part.name}', q.*, CAST(NULL AS TEXT) FROM ({keys}) q "
+            "WHERE TRUE ON CONFLICT DO NOTHING"
+        )
+
     def _note(self, part: Part, before: str, where: str) -> int:
         self._parts[part.name] = part
         return self.database.run(

@@ -164,6 +164,29 @@ def test_who_is_asked_alone_does_not_empty_an_audience_in_which_others_stay(
     assert (codes(sync(site, files("1,C,,", "2,C,1,", PEOPLE[2]))), members(site)) == ({"audience.empty"}, set())
 
 
+def test_learning_that_a_hand_took_away_or_gave_is_mended_within_a_day(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audiences, "FEW", 0)
+    site = site_with(ground, UNDER_A)
+    sync_at(A_DAY, site, files())
+    tell(site, "UPDATE lz_assignment SET removed_at = 'by hand' WHERE user_id = 1")
+    tell(site, "INSERT INTO lz_assignment (user_id, item, audience_id, assigned_at) VALUES (3, 'course:1', 1, 'now')")
+    tomorrow = files("1,D,,2026-11-20", *PEOPLE[1:])
+    sync_at(A_DAY + timedelta(hours=1), site, tomorrow)
+    sync_at(A_DAY + timedelta(days=1), site, tomorrow)
+    assert learning(site) == {(1, "course:1"): True, (2, "course:1"): True, (3, "course:1"): False}
+
+
+def test_whoever_leaves_and_comes_back_has_what_was_kept(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audiences, "FEW", 0)
+    site = site_with(ground, UNDER_A | {"on_leave": "keep"})
+    sync(site, files())
+    sync(site, files(PEOPLE[0], "2,C,1,", PEOPLE[2]))
+    assert sync(site, files()).learning == {"joined": 1, "left": 0, "assigned": 0, "unassigned": 0}
+    assert learning(site) == {(1, "course:1"): True, (2, "course:1"): True}
+
+
 def test_reasons_that_are_written_at_once_are_told_in_the_words_of_each_rule(ground: Ground) -> None:
     units = {"field": "org", "in": ["B", "D"]}
     late = {"field": "start_date", "after": "2026-11-01"}
