@@ -7,6 +7,7 @@ by row. Into an empty table indexes are built last (measured: 10.9 s against 4.4
 from lzsyncd.feed.elements import Element, Home
 from lzsyncd.sync.fields import Field, custom_patch, fields_of, merged_custom, standing_join
 from lzsyncd.sync.picture import UNITS, Picture, document, new_id, new_records
+from lzsyncd.sync.rewriting import find_values, rewrite
 from lzsyncd.zone.images import JOBS, PATHS, ROWS, Images
 from lzsyncd.zone.paths import refresh_paths
 
@@ -14,12 +15,14 @@ from lzsyncd.zone.paths import refresh_paths
 def apply(picture: Picture, images: Images) -> None:
     """Write the plan. Units come first, but go last: people leave them in between."""
     _keep_standing(picture, images)
+    for e in Element:
+        _find_values(picture, e)
     for e in UNITS:
         _write_changed(picture, e)
         _create(picture, e)
     _let_people_go(picture)
     _park_usernames(picture)
-    _write_changed_jobs(picture)  # before the people: who comes back from deletion has an open job again
+    _write_changed_jobs(picture)
     _write_changed(picture, Element.USER)
     _create(picture, Element.USER)
     _create_jobs(picture)
@@ -47,26 +50,38 @@ def _keep_standing(picture: Picture, images: Images) -> None:
 
 def _note_first_jobs(picture: Picture, images: Images) -> None:
     """Jobs made for people who stood: their history does not say all of them, so they have an image."""
-    if picture.database.value("SELECT 1 FROM change_user LIMIT 1"):
+    if _somebody_changes(picture, Element.USER):
         people, jobs = images.first_id("lz_user"), images.first_id("lz_job")
         images.made(JOBS, f"t.id >= {jobs} AND t.user_id < {people} AND t.managed")
 
 
-def _write_changed(picture: Picture, e: Element) -> None:
-    staged = picture.staged[e]
-    if not picture.database.value(f"SELECT 1 FROM change_{e} LIMIT 1"):
+def _find_values(picture: Picture, e: Element) -> None:
+    """What those who change will be, and their jobs, as all of it stands before the first write."""
+    if not _somebody_changes(picture, e):
         return
-    fields = fields_of(picture, staged)
-    own = [f for f in fields if f.home is Home.OWN]
-    values = [f"{f.value} AS n_{f.column}" for f in own]
-    patch = custom_patch(fields)
+    staged = picture.staged[e]
+    patch = custom_patch(fields_of(picture, staged))
     custom = merged_custom(picture, patch) if patch else document()
-    sets = [f"{f.column} = q.n_{f.column}" for f in own]
-    picture.database.run(
-        f"UPDATE lz_{e} SET {', '.join(sets)}, custom = q.n_custom, updated_at = '{picture.now}' FROM ("
-        f"SELECT m.id AS n_id, {', '.join(values)}, {custom} AS n_custom FROM {standing_join(staged)} "
-        f"JOIN change_{e} c ON c.line = m.line) q WHERE lz_{e}.id = q.n_id"
-    )
+    source = f"{standing_join(staged)} JOIN change_{e} c ON c.line = m.line"
+    find_values(picture, f"lz_{e}", "m.id", _fields(picture, e, Home.OWN), source, custom=custom)
+    if e is Element.USER:
+        jobs = _fields(picture, e, Home.JOB)
+        changed = " OR ".join(f.changed for f in jobs)
+        find_values(picture, "lz_job", "j.id", jobs, f"{source} WHERE j.id IS NOT NULL AND ({changed})")
+
+
+def _somebody_changes(picture: Picture, e: Element) -> bool:
+    return bool(picture.database.value(f"SELECT 1 FROM change_{e} LIMIT 1"))
+
+
+def _fields(picture: Picture, e: Element, home: Home) -> list[Field]:
+    return [f for f in fields_of(picture, picture.staged[e]) if f.home is home]
+
+
+def _write_changed(picture: Picture, e: Element) -> None:
+    if _somebody_changes(picture, e):
+        columns = [f.column for f in _fields(picture, e, Home.OWN)]
+        rewrite(picture, f"lz_{e}", [*columns, "custom"], updated_at=f"'{picture.now}'")
 
 
 def _create(picture: Picture, e: Element) -> None:
@@ -74,8 +89,7 @@ def _create(picture: Picture, e: Element) -> None:
     new = int(database.value(f"SELECT count(*) FROM match_{e} m WHERE m.sid IS NULL AND NOT m.goes"))
     if not new:
         return
-    fields = fields_of(picture, staged)
-    own = [f for f in fields if f.home is Home.OWN]
+    own = _fields(picture, e, Home.OWN)
     columns = ["id", "idnumber", *(f.column for f in own), "custom", "managed", "created_at", "updated_at"]
     values = [
         new_id(staged),
@@ -91,27 +105,14 @@ def _create(picture: Picture, e: Element) -> None:
     database.advance_ids(f"lz_{e}")
 
 
-def _job_fields(picture: Picture) -> list[Field]:
-    return [f for f in fields_of(picture, picture.staged[Element.USER]) if f.home is Home.JOB]
-
-
 def _write_changed_jobs(picture: Picture) -> None:
-    fields = _job_fields(picture)
-    staged = picture.staged[Element.USER]
-    if not picture.database.value("SELECT 1 FROM change_user LIMIT 1"):
-        return
-    values = ", ".join(f"{f.value} AS n_{f.column}" for f in fields)
-    sets = ", ".join(f"{f.column} = q.n_{f.column}" for f in fields)
-    changed = " OR ".join(f.changed for f in fields)
-    picture.database.run(
-        f"UPDATE lz_job SET {sets} FROM (SELECT j.id AS n_id, {values} FROM {standing_join(staged)} "
-        f"JOIN change_user c ON c.line = m.line WHERE j.id IS NOT NULL AND ({changed})) q WHERE lz_job.id = q.n_id"
-    )
+    if _somebody_changes(picture, Element.USER):
+        rewrite(picture, "lz_job", [f.column for f in _fields(picture, Element.USER, Home.JOB)])
 
 
 def _create_jobs(picture: Picture) -> None:
     """A job row for everybody who says something about a job for the first time."""
-    database, fields = picture.database, _job_fields(picture)
+    database, fields = picture.database, _fields(picture, Element.USER, Home.JOB)
     some = " OR ".join(f"{f.created_value} IS NOT NULL" for f in fields if f.created_value != "NULL")
     if not some:
         return
@@ -146,14 +147,11 @@ def _let_people_go(picture: Picture) -> None:
 
 
 def _park_usernames(picture: Picture) -> None:
-    staged = picture.staged[Element.USER]
-    if staged.column("username") is None or not staged.config.update:
-        return  # nobody who stands gets another name
-    picture.database.run(
-        "UPDATE lz_user SET username = ' parked ' || id WHERE NOT deleted AND id IN ("
-        "SELECT m.id FROM match_user m JOIN change_user c ON c.line = m.line JOIN stage_user s ON s.line = m.line "
-        "JOIN lz_user u ON u.id = m.sid WHERE s.c_username <> '' AND lower(u.username) <> lower(s.c_username))"
-    )
+    if _somebody_changes(picture, Element.USER):
+        picture.database.run(
+            "UPDATE lz_user SET username = ' parked ' || id WHERE NOT deleted AND id IN "
+            "(SELECT n.id FROM next_lz_user n WHERE ' ' || n.moved LIKE '% username %')"
+        )
 
 
 def _let_units_go(picture: Picture, e: Element) -> None:
