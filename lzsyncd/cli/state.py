@@ -119,8 +119,9 @@ def _ledger(database: Database) -> _Told:
         "SELECT max(finished_at) FROM sync_run WHERE kind = 'sync' AND status IN ('applied', 'unchanged') "
         "AND set_hash IS NOT NULL"  # rules alone bring no set
     )
+    counts = {name: sum(of[name] for of in last.counts.values()) for name in ("read", "rejected")}
     return _Told(
-        {"run": last.run, "status": last.status, "at": last.started_at, "learning": last.learning},
+        {"run": last.run, "status": last.status, "at": last.started_at, **counts, "learning": last.learning},
         [run for run, status in states if status == "checked"],
         held,
         str(good or ""),
@@ -205,6 +206,8 @@ def _lines(site: SiteState) -> list[str]:
     if site.working:
         rows.append(("now", f"a run is under way{f' ({site.worker})' if site.worker else ''}"))
     rows.append(("last run", f"{last['run']}, {last['status']}, {last['at'][:16]}Z" if last else "none yet"))
+    if last and last["rejected"]:
+        rows.append(("", f"{last['rejected']:,} of {last['read']:,} records rejected: lzsyncd errors {last['run']}"))
     if last and any(last["learning"].values()):
         rows.append(("", ", ".join(f"{number:,} {what}" for what, number in last["learning"].items() if number)))
     rows += [("waits", f"run {run} is checked and waits for its slot") for run in site.waiting_runs]

@@ -76,7 +76,7 @@ class CsvFile:
         with self._open() as stream:
             self._refuse_change(stream)
             stream.seek(self._start)
-            splitter = Splitter(self._delimiter, len(self.header), self.key_position, self._first_line, self._limits)
+            splitter = Splitter(self._delimiter, self.header, self.key_position, self._first_line, self._limits)
             for lines in LineReader(stream, self._size - self._start, self._limits):
                 yield from _filled(splitter.take(lines) if isinstance(lines, Block) else splitter.take_long(lines))
             yield from _filled(splitter.end())

@@ -5,6 +5,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from lzsyncd.feed.cells import damaged_at, has_bad_byte, lines_are_trimmed, readable, rows_are_trimmed
+from lzsyncd.feed.elements import OWN_PREFIX
 
 _MARK = "\x1c"  # stands between lines that are split together; a line that has it is damaged
 
@@ -65,7 +66,7 @@ class Gathering:
 
     Args:
         delimiter: one character.
-        columns: how many cells a record has.
+        header: the names of the columns.
         key_position: where the key stands, -1 when unknown: then no key of a spoiled record counts as readable.
         longest: characters a cell may have.
 
@@ -73,10 +74,11 @@ class Gathering:
         careful: cells have to be looked at one by one, because some may be damaged or too long.
     """
 
-    def __init__(self, delimiter: str, columns: int, key_position: int, longest: int) -> None:
+    def __init__(self, delimiter: str, header: Sequence[str], key_position: int, longest: int) -> None:
         self.careful = False
         self._delimiter = delimiter
-        self._columns = columns
+        self._columns = len(header)
+        self._own = {at for at, name in enumerate(header) if name.lower().startswith(OWN_PREFIX)}
         self._key = key_position
         self._longest = longest
         self._next_number = 1
@@ -150,15 +152,22 @@ class Gathering:
         if len(cells) != self._columns:
             self.spoil_count(line, cells)
         elif not (self.careful and self._is_damaged(cells, line)):
+            self._texts.append("" if self.careful and self._has_emptied(cells) else text)
             self._cells += cells
-            self._texts.append(text)
             self._lines.append(line)
+
+    def _has_emptied(self, cells: list[str]) -> bool:
+        """Empty our own columns where they are damaged, as whoever saves them in another encoding does; if any was."""
+        damaged = damaged_at(cells)
+        for at in damaged:
+            cells[at] = ""
+        return bool(damaged)
 
     def _is_damaged(self, cells: list[str], line: int) -> bool:
         long = []
         if max(map(len, cells)) > self._longest:
             long = [at for at, cell in enumerate(cells) if len(cell) > self._longest]
-        damaged = damaged_at(cells)
+        damaged = [at for at in damaged_at(cells) if at not in self._own]
         if long:
             self.spoil_too_long(line, cells, long[0], key_readable=self._key_of(cells, long + damaged))
         elif damaged:

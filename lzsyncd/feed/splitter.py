@@ -6,7 +6,7 @@ Nothing depends on where a block of lines ends: a record that is still open wait
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import Enum, auto
 
 from lzsyncd.feed.lines import NO_LINES, Block, Limits
@@ -65,7 +65,7 @@ class Splitter:
 
     Args:
         delimiter: one character.
-        columns: how many cells a record has.
+        header: the names of the columns.
         key_position: where the key stands, -1 when unknown.
         line: the physical line number of the first line it gets.
         limits: of cells and records.
@@ -74,14 +74,14 @@ class Splitter:
         truncated: the line on which a quote opened inside which the file ended, or 0; known after `end`.
     """
 
-    def __init__(self, delimiter: str, columns: int, key_position: int, line: int, limits: Limits) -> None:
+    def __init__(self, delimiter: str, header: Sequence[str], key_position: int, line: int, limits: Limits) -> None:
         self.truncated = 0
         self._delimiter = delimiter
-        self._columns = columns
+        self._columns = len(header)
         self._line = line
         self._limits = limits
-        self._parser = QuoteParser(delimiter, limits, most=2 * columns)
-        self._gathering = Gathering(delimiter, columns, key_position, limits.cell)
+        self._parser = QuoteParser(delimiter, limits, most=2 * self._columns)
+        self._gathering = Gathering(delimiter, header, key_position, limits.cell)
         self._block = NO_LINES
         self._waiting = NO_LINES
         self._retry_at = 0

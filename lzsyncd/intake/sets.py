@@ -8,7 +8,7 @@ from lzsyncd.feed.elements import Element
 
 IGNORED = re.compile(r"(?i)^\.|^~\$|\.(tmp|part|partial|filepart|crdownload|swp|bak)$")
 NEAR_MISSES = {
-    element: re.compile(rf"(?i)^({stem})s?(\s*\(\d+\)|[-_ ]\w+)?(\.csv)?(\.(csv|txt|gz|zip|xlsx?))?$")
+    element: re.compile(rf"(?i)^(rejected[-_ ]*)?({stem})s?(\s*\(\d+\)|[-_ ]+\w+)?(\.csv)?(\.(csv|txt|gz|zip|xlsx?))?$")
     for element, stem in ((Element.ORG, "orgs?"), (Element.POS, "pos|positions?"), (Element.USER, "users?"))
 }
 

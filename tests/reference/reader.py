@@ -182,7 +182,8 @@ def _read_record(reading: Reading, header: list[str], line: int, row: list[str],
         reading.findings.append(Finding(reading.element, line, "", "record.columns"))
         return
     named = zip((c.name if c else h for c, h in zip(reading.columns, header, strict=True)), row, strict=True)
-    damage = [(name, code) for name, text in named if (code := _damage(text))]
+    read = ((name, text) for name, text in named if not name.lower().startswith("lz_"))
+    damage = [(name, code) for name, text in read if (code := _damage(text))]
     record.spoiled = bool(damage)
     texts = {c.name: _trimmed(text, reading.mended) for c, text in zip(reading.columns, row, strict=True) if c}
     if damage:
