@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 from time import monotonic
 from types import FrameType
 
-from schedule import Scheduler
-
 from lzsyncd import __version__, logs
 from lzsyncd.config import Config
 from lzsyncd.intake.touches import Touches
@@ -22,13 +20,13 @@ from lzsyncd.service.crew import Crew
 from lzsyncd.service.gauges import Gauges
 from lzsyncd.service.health import Health, sites_of
 from lzsyncd.service.instance import Instance
+from lzsyncd.service.ledgers import Ledgers
 from lzsyncd.service.notify import Systemd
 from lzsyncd.service.postman import Postman
 from lzsyncd.service.reload import reload
 from lzsyncd.service.sites import Charge
 
 TICK = 1.0  # seconds at most between two looks at clock and children
-LEDGER_EVERY = 60  # seconds between two looks into each ledger; also after every errand
 START = 30.0  # seconds for which systemd is asked to wait on, site by site: a database that is away takes its time
 DRAIN = 90.0  # seconds in which children may end after SIGTERM; the unit gives 120
 
@@ -51,8 +49,7 @@ class Daemon:
         self.crew = Crew(self.charges, pretty=pretty)
         self._postman = Postman(self.charges, pretty=pretty)
         self.systemd, self.health, self._gauges = Systemd(), Health(self), Gauges(self)
-        self._unread = deque[str]()
-        self._ticker = Scheduler()
+        self._ledgers = Ledgers(self.charges)
         self._config_note, self.config_is_good = "", True
         self._published: object = None
         self._has_news, self._published_at = False, 0.0
@@ -67,7 +64,6 @@ class Daemon:
             signal.signal(signal.SIGCHLD, lambda *_: None)  # that it has a handler wakes the loop
             signal.signal(signal.SIGIO, signal.SIG_IGN)  # a writer opened a file of which we held a lease
             self._bell.ring_at_signals()
-            self._ticker.every(LEDGER_EVERY).seconds.do(self._ask_for_ledgers)
             self._meet(self.charges.values())
             self._say("info", f"lzsyncd {__version__} is ready: {sites_of(len(self.charges))}.", "daemon_started")
             self.systemd.ready(self.health.status())
@@ -105,11 +101,7 @@ class Daemon:
             charge.read_clock(wall)
         news = self.crew.hire(self.config) or news
         news = self._postman.go(self.config, wall, self.crew.workers) or news
-        self._ticker.run_pending()
-        self._ask_for_ledgers(
-            name for name, charge in self.charges.items() if charge.ledger_at <= now and name not in self.crew.workers
-        )
-        news = self._read_ledgers() or news
+        news = self._ledgers.read(self.crew.workers) or news
         self.health.feed()
         self._gauges.write()
         self._has_news |= news
@@ -122,21 +114,10 @@ class Daemon:
         until = min((at - monotonic() for at in idle), default=TICK)
         return max(0.01, min(until, TICK))
 
-    def _ask_for_ledgers(self, names: Iterable[str] | None = None) -> None:
-        self._unread.extend(name for name in (self.charges if names is None else names) if name not in self._unread)
-
-    def _read_ledgers(self) -> bool:
-        """Look into ledgers whose turn it is, as far as there is time; whether there was any."""
-        until, before = monotonic() + TICK, len(self._unread)
-        while self._unread and monotonic() < until:
-            if charge := self.charges.get(self._unread.popleft()):
-                charge.check_ledger()
-        return len(self._unread) < before
-
     def _look_everywhere(self) -> None:
         for charge in self.charges.values():
             charge.look_soon()
-        self._ask_for_ledgers()
+        self._ledgers.ask()
 
     def _publish(self) -> None:
         """What `lzsyncd status` and `systemctl status` show, where it changed."""

@@ -40,7 +40,7 @@ RUNNER = """
 import sys
 from pathlib import Path
 from lzsyncd.cli.daemon import run_daemon
-from lzsyncd.service import daemon, sites, worker
+from lzsyncd.service import daemon, ledgers, sites, worker
 exec(sys.argv[2])
 run_daemon(Path(sys.argv[1]))
 """
@@ -223,7 +223,7 @@ def test_what_a_person_decides_is_carried_out_at_once(small):
     """The daemon looks into ledgers once a minute; whoever asks for something rings for it."""
     site = small.site("acme", 'incomplete = "hold"\nset_window = "0s"')
     small.configure()
-    small.start("daemon.LEDGER_EVERY = 100_000")
+    small.start("ledgers.EVERY = 100_000")
     deliver(site, {"user.csv": USER})
     small.wait_for(lambda: small.events("set_held"))
     (held,) = small.events("set_held")
@@ -238,7 +238,7 @@ def test_what_a_person_decides_is_carried_out_at_once(small):
 def test_what_the_page_asks_for_is_done_at_once_though_it_may_send_no_signal(small):
     site = small.site("acme", 'incomplete = "hold"\nset_window = "0s"')
     small.configure()
-    small.start("daemon.LEDGER_EVERY = 100_000")
+    small.start("ledgers.EVERY = 100_000")
     deliver(site, {"user.csv": USER})
     small.wait_for(lambda: small.events("set_held"))
     (held,) = small.events("set_held")

@@ -12,7 +12,7 @@ from tests.report.letterbox import HOST, Letterbox, served
 from tests.service.test_daemon import LONGEST, SET, USER, Company, deliver
 
 EVERYTHING = '["error", "warning", "held", "late", "recovered", "success"]'
-OFTEN = "daemon.LEDGER_EVERY = 1; from lzsyncd.service import gauges; gauges.EVERY = 0.2"
+OFTEN = "ledgers.EVERY = 1; from lzsyncd.service import gauges; gauges.EVERY = 0.2"
 BAD = {"user.csv": USER.replace(b"@", b"@@"), "org.csv": SET["org.csv"], "pos.csv": SET["pos.csv"]}
 
 

@@ -31,8 +31,8 @@ import signal, sys
 from pathlib import Path
 from lzsyncd import logs
 from lzsyncd.config import load
-from lzsyncd.service import daemon, health, sites, worker
-daemon.TICK, daemon.LEDGER_EVERY, health.PATIENCE, sites.RESCAN, worker.MERCY = 0.05, 1, 0.3, 600.0, 0.0
+from lzsyncd.service import daemon, health, ledgers, sites, worker
+daemon.TICK, ledgers.EVERY, health.PATIENCE, sites.RESCAN, worker.MERCY = 0.05, 1, 0.3, 600.0, 0.0
 if sys.argv[2] == "unkillable":
     worker.Worker.kill = lambda self: None
 if sys.argv[2] == "uprooted":

@@ -16,7 +16,7 @@ from tests.service.test_daemon import SET, USER, Company, deliver
 from tests.system.disks import Disk
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="root mounts")
-HASTY = "sites.RESCAN = 0.5; sites.PAUSES = (0.5,); daemon.LEDGER_EVERY = 1; sites.TRUST = 1.0"
+HASTY = "sites.RESCAN = 0.5; sites.PAUSES = (0.5,); ledgers.EVERY = 1; sites.TRUST = 1.0"
 
 
 def named(name: str) -> dict[str, bytes]:

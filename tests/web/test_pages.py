@@ -207,6 +207,18 @@ def test_a_site_without_a_database_says_so(page: Page):
     assert not (page.folder / "data/globex/zone.db").exists()
 
 
+@ON_SQLITE
+def test_a_database_that_is_damaged_is_told_on_each_page(page: Page):
+    client = page.browser("vera")
+    for path in page.site.folder.glob("zone.db-*"):
+        path.unlink()
+    (page.site.folder / "zone.db").write_bytes(b"idnumber,fullname\n" * 9_000)
+    overview = text_of(client, "")
+    assert "Something is wrong" in overview
+    for told in (overview, text_of(client, "runs", 500), text_of(client, "people/1", 500)):
+        assert "zone.db is damaged (SQLITE_NOTADB): restore the database from its backup" in told
+
+
 def test_the_page_can_not_write_what_it_only_reads(page: Page):
     with page.house.ledger(page.site) as database, pytest.raises(Exception, match=r"read-?only"):
         database.run("UPDATE lz_user SET city = 'x'")
