@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 from lzsyncd.learning.conditions import Meaning
 from lzsyncd.learning.rules import Audience, Condition, FieldKind, in_order, moving
@@ -35,7 +36,7 @@ class Planned:
         """Nobody joins or leaves, but for who is deleted or suspended."""
         return self.audience is None or bool(self.broken)
 
-    @property
+    @cached_property
     def rule(self) -> str:
         """Its rule as the database keeps it: of one that was taken out of the configuration the last one."""
         if self.audience is not None:
@@ -53,7 +54,8 @@ def planned_audiences(picture: Picture) -> list[Planned]:
     database, audiences = picture.database, in_order(picture.database.site.audiences)
     rows = database.rows("SELECT id, name, rule, frozen FROM lz_audience ORDER BY id")
     stored = {str(name): (int(number), (str(name), str(rule), bool(frozen))) for number, name, rule, frozen in rows}
-    left = {name: found for name, found in stored.items() if name not in {a.name for a in audiences}}
+    configured = {audience.name for audience in audiences}
+    left = {name: found for name, found in stored.items() if name not in configured}
     following = database.next_ids("lz_audience") if audiences else 0
     by_day = moving(audiences)
     planned = []
