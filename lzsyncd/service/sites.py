@@ -237,7 +237,7 @@ class Charge:
             return None
         held = self.verdict.held if self._hold_is_new else None
         if not (self.verdict.ready or self._due or held or self._goes_on()):
-            self.setback = ""
+            self.setback = self.setback if self.seen.under_way else ""
             return None
         orders = tuple(order_of(delivery) for delivery in self.verdict.ready)
         told = (files_of(held), held.missing) if held else None

@@ -3,6 +3,8 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -10,6 +12,7 @@ from lzsyncd.config import Log, Site
 from lzsyncd.intake.watch import Watch
 from lzsyncd.ledger.figures import Figures
 from lzsyncd.ledger.glance import Glance, glance
+from lzsyncd.ledger.runs import iso
 from lzsyncd.service import sites
 from lzsyncd.service.errand import Errand
 from lzsyncd.service.sites import Charge
@@ -36,6 +39,9 @@ def test_why_the_work_failed_is_told_until_it_is_done_or_there_is_none_left(char
     assert charge.errand(Log(), pretty=False)
     assert charge.wrongs == {"work": "The disk is full."}
     charge.ended(-9, Errand(charge.site))
+    assert "`lzsyncd logs` says why" in charge.wrongs["work"]
+    charge.seen = replace(charge.seen, under_way=(("run", "failed", 1, iso(datetime.now(UTC))),))
+    assert charge.errand(Log(), pretty=False) is None  # in a minute there is one
     assert "`lzsyncd logs` says why" in charge.wrongs["work"]
     (charge.site.folder / "spool" / "run").rmdir()
     charge.read_ledger()

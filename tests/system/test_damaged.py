@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 
 from lzsyncd.__main__ import main
+from tests.conftest import copies_of
 from tests.laws.bridge import get_zone
 from tests.laws.company import DAY_ONE, DAY_TWO
+from tests.laws.ground import ask
 from tests.postgres import Cluster, account_of_server
+from tests.service.test_daemon import Company, deliver
 from tests.system.aftermath import State, mended, newest, state, sync_when_free
 from tests.system.conftest import Kitchen
 from tests.system.disks import Disk
@@ -105,6 +108,38 @@ def test_what_is_damaged_is_told_by_every_command_and_keeps_none_from_the_other_
     code, shown = says("show", run)
     assert (code, run in shown) == (0, True)
     assert says("show", "2000")[1] == f"lzsyncd: {told}\n"  # it may well be there
+
+
+def test_a_set_is_not_put_aside_for_a_page_that_is_damaged(tmp_path: Path, migrated_sqlite: Path) -> None:
+    """The ledger is whole, the people are not: it counts as no attempt, however often it is tried."""
+    company = Company(tmp_path, copies_of(migrated_sqlite))
+    site, neighbour = company.site("acme"), company.site("neighbour")
+    path = site.folder / "zone.db"
+    place = page_of(path, "lz_user")
+    whole = path.read_bytes()[place : place + PAGE]
+    overwrite(path, place)
+    company.configure()
+    try:
+        company.start("sites.PAUSES = (0.2,); sites.RESCAN = 0.5")
+        deliver(site)
+        company.wait_for(lambda: company.events("site_failed", "acme"))
+        deliver(neighbour)
+        company.wait_for(lambda: company.statuses("neighbour") == ["applied"])
+        told: list[str] = []
+        company.wait_for(
+            lambda: told.extend(text for one in company.asked()["sites"] for text in one["trouble"]) or told
+        )
+        assert told[0].startswith(f"{path} is damaged (SQLITE_CORRUPT")
+        assert "error.stack_trace" not in company.log.read_text()
+        assert ask(site, "SELECT status, attempt FROM sync_run") == [{"status": "failed", "attempt": 0}]
+        assert company.end() == 0
+        with path.open("r+b") as stream:
+            stream.seek(place)
+            stream.write(whole)
+        assert main(["--config", str(company.config), "sync", "acme"]) == 0
+        assert [row["status"] for row in ask(site, "SELECT status FROM sync_run")] == ["applied"]
+    finally:
+        company.kill()
 
 
 # --- its disk
