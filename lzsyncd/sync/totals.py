@@ -13,6 +13,7 @@ from lzsyncd.feed.elements import Element
 from lzsyncd.feed.header import read_header
 from lzsyncd.ledger.waiting import last_header
 from lzsyncd.sync.fields import fields_of, standing_join
+from lzsyncd.sync.going import away
 from lzsyncd.sync.guard import LARGEST, Figure, Group, Totals, Unit, could_exceed
 from lzsyncd.sync.picture import UNITS, Picture
 from lzsyncd.sync.plan import Counts, Plan
@@ -23,7 +24,7 @@ CHANGES = {  # of the records that stand: figure -> the fields of which one chan
     Figure.MOVED: ("orgidnumber", "parentidnumber"),
     Figure.MANAGER_CHANGES: ("manageridnumber",),
 }
-AWAY = "(u.deleted OR u.suspended_by_feed OR NOT u.managed)"  # as the index `lz_user_away` has it
+AWAY = away(Element.USER)
 NO_UNIT = "without a unit"
 
 ByUnit = Counter[int | None]
@@ -171,8 +172,9 @@ class Tally:
         found.subtract(self._counted("SELECT org_id, count(*) FROM lz_job WHERE NOT managed GROUP BY org_id"))
         found.subtract(
             self._counted(
-                "SELECT j.org_id, count(*) FROM lz_user u JOIN lz_job j ON j.user_id = u.id AND j.managed "
-                f"WHERE {AWAY} GROUP BY 1"
+                # CROSS: SQLite keeps the order; it would start with all jobs
+                "SELECT j.org_id, count(*) FROM lz_user u CROSS JOIN lz_job j "
+                f"WHERE j.user_id = u.id AND j.managed AND {AWAY} GROUP BY 1"
             )
         )
         return found
