@@ -11,6 +11,10 @@ from lzsyncd.zone.dialect import UNIT_SEPARATOR
 
 BLOCK = 20_000  # candidates taken to columns at a time
 
+# Whole, since looking them up would be going through all of `seen_E` for each block on PostgreSQL.
+CANDIDATE = "s.line AS line, s.record AS record, s.fields AS fields"
+"""SQL: what is taken down of a record that may differ."""
+
 
 class Comparison:
     """The records of one file against what stands.
@@ -34,7 +38,7 @@ class Comparison:
             return
         e, last = self._staged.element, self._compared_to
         if not last:
-            self._database.table(self._differs, "line INTEGER")
+            self._database.table(self._differs, "line INTEGER, record INTEGER, fields TEXT")
         self._compared_to = int(self._database.value(f"SELECT max(line) FROM seen_{e}") or last)
         self._database.run(f"INSERT INTO {self._differs} {_differing(self._picture, self._staged, after=last)}")
 
@@ -45,6 +49,7 @@ class Comparison:
             self._database.table_of(self._differs, found, large=self._staged.large)
         _add_duplicates(self._picture, self._staged.element)
         _add_faulty(self._picture, self._staged.element)
+        self._database.run(f"CREATE INDEX {self._differs}_line ON {self._differs} (line)")
         _stage(self._picture, self._staged)
 
 
@@ -53,10 +58,7 @@ def _stage(picture: Picture, staged: Staged) -> None:
     names = [column.name for column in staged.columns]
     behind = 1 if has_custom(staged.columns) else 0  # `custom`, which is made anew
     after, seq = 0, 0
-    query = (
-        f"SELECT s.line, s.record, s.fields FROM seen_{e} s WHERE s.line > ? "
-        f"AND s.line IN (SELECT line FROM differs_{e}) ORDER BY s.line LIMIT {BLOCK}"
-    )
+    query = f"SELECT d.line, d.record, d.fields FROM differs_{e} d WHERE d.line > ? ORDER BY d.line LIMIT {BLOCK}"
     while rows := database.rows(query, (after,)):
         goes, *columns = [*zip(*(fields.split(UNIT_SEPARATOR) for _, _, fields in rows), strict=True)][behind:]
         cells = dict(zip(names, columns, strict=True))
@@ -71,7 +73,7 @@ def _differing(picture: Picture, staged: Staged, after: int = 0) -> str:
     e = staged.element
     rest = f"s.line > {after} AND " if after else ""
     return (
-        f"SELECT s.line AS line FROM seen_{e} s LEFT JOIN lz_{e} u ON u.idnumber = s.idnumber"
+        f"SELECT {CANDIDATE} FROM seen_{e} s LEFT JOIN lz_{e} u ON u.idnumber = s.idnumber"
         f"{job_join(e)}{link_joins(staged.columns)} WHERE {rest}(u.id IS NULL OR NOT u.managed OR {_away(e)} "
         f"OR {_odd(staged)} OR {_unlike(picture, staged)})"
     )
@@ -114,7 +116,7 @@ def _odd(staged: Staged) -> str:
 def _add_faulty(picture: Picture, e: Element) -> None:
     """A record with a value error is rejected even where what is left of it equals what stands."""
     picture.database.run(
-        f"INSERT INTO differs_{e} SELECT s.line FROM seen_{e} s WHERE s.line IN (SELECT line FROM finding "
+        f"INSERT INTO differs_{e} SELECT {CANDIDATE} FROM seen_{e} s WHERE s.line IN (SELECT line FROM finding "
         f"WHERE element = '{e}' AND severity = 'error') AND s.line NOT IN (SELECT line FROM differs_{e})"
     )
 
@@ -124,7 +126,7 @@ def _add_duplicates(picture: Picture, e: Element) -> None:
     if not may_have_copies(picture, e):
         return
     picture.database.run(
-        f"INSERT INTO differs_{e} SELECT s.line FROM seen_{e} s WHERE s.idnumber IN ("
+        f"INSERT INTO differs_{e} SELECT {CANDIDATE} FROM seen_{e} s WHERE s.idnumber IN ("
         f"SELECT d.idnumber FROM seen_{e} d WHERE d.idnumber IN (SELECT value FROM suspect_{e}) "
         f"GROUP BY d.idnumber HAVING count(*) > 1 UNION SELECT idnumber FROM present_{e}) "
         f"AND s.line NOT IN (SELECT line FROM differs_{e})"
