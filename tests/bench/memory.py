@@ -1,6 +1,8 @@
 """The peak memory of a process and all its descendants, from /proc."""
 
+import os
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -68,9 +70,9 @@ def memory_of(pid: int) -> Memory:
 def descendants(pid: int) -> list[int]:
     """All processes below one, as far as they are still there."""
     children: list[int] = []
-    for path in Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            children += map(int, path.read_text().split())
-        except (FileNotFoundError, ProcessLookupError):
-            continue
+    # a process or thread that is gone meanwhile has no children any more
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with suppress(FileNotFoundError, ProcessLookupError):
+                children += map(int, Path(f"/proc/{pid}/task/{task}/children").read_text().split())
     return [one for child in children for one in (child, *descendants(child))]
