@@ -1,6 +1,5 @@
 """The peak memory of a process and all its descendants, from /proc."""
 
-import os
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -72,7 +71,7 @@ def descendants(pid: int) -> list[int]:
     children: list[int] = []
     # a process or thread that is gone meanwhile has no children any more
     with suppress(FileNotFoundError, ProcessLookupError):
-        for task in os.listdir(f"/proc/{pid}/task"):
+        for task in Path(f"/proc/{pid}/task").iterdir():
             with suppress(FileNotFoundError, ProcessLookupError):
-                children += map(int, Path(f"/proc/{pid}/task/{task}/children").read_text().split())
+                children += map(int, (task / "children").read_text().split())
     return [one for child in children for one in (child, *descendants(child))]
