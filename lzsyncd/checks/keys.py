@@ -4,6 +4,7 @@ Records that both come to a value are all wrong; one that comes to a value which
 """
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 from lzsyncd.checks.told import told
 from lzsyncd.checks.values import fold
@@ -11,8 +12,10 @@ from lzsyncd.feed.elements import Column, Element, Home, Kind
 from lzsyncd.feed.newcomers import is_raw
 from lzsyncd.feed.stage import Staged, cell, watched_columns
 from lzsyncd.sync.picture import Picture, accepted, document, given, new_id
+from lzsyncd.zone.seeking import by_index
 
 BLOCK = 10_000
+FEW = 10_000  # claims that are looked up one by one; of more, and where no index helps, PostgreSQL decides how
 CLAIM = "line INTEGER PRIMARY KEY, record INTEGER, copy INTEGER, idnumber TEXT, id BIGINT"
 
 
@@ -115,7 +118,8 @@ def _tell_duplicates(picture: Picture, staged: Staged, column: Column) -> None:
 def _tell_taken(picture: Picture, staged: Staged, column: Column, number: int) -> None:
     """In round 1 everybody who stands may hold a value; later only those whose record was rejected a round before."""
     e, database, claim = staged.element, picture.database, f"claim_{staged.element}_{column.name}"
-    if not database.value(f"SELECT 1 FROM {claim} LIMIT 1"):
+    claims = int(database.value(f"SELECT count(*) FROM {claim}"))
+    if not claims:
         return
     # of a key that is there twice no record gives a value up: all will be rejected
     keeps = [f"NOT EXISTS (SELECT 1 FROM {claim} o WHERE o.id = h.id AND o.copy = 0 AND {accepted(e, 'o')})"]
@@ -134,7 +138,9 @@ def _tell_taken(picture: Picture, staged: Staged, column: Column, number: int) -
             f"WHERE r.id = h.id AND x.round = {number - 1})"
         )
     picture.table("holder", "line INTEGER, id BIGINT")
-    if not database.run(f"INSERT INTO holder {_holders(picture, column, e, claim)}"):
+    with by_index(database) if claims <= FEW and column.home is not Home.CUSTOM else nullcontext():
+        found = database.run(f"INSERT INTO holder {_holders(picture, column, e, claim)}")
+    if not found:
         return
     detail = "'the record ' || coalesce(q.holder, 'made by hand')"
     if column.home is not Home.CUSTOM:
@@ -175,7 +181,7 @@ def _holders(picture: Picture, column: Column, e: Element, claim: str) -> str:
     plain = (
         f"SELECT k.line, h.id FROM {claim} k CROSS JOIN lz_{e} h WHERE {held} = k.value || '' AND h.id <> k.id{alive}"
     )
-    if column.kind is not Kind.EMAIL:
+    if column.kind is not Kind.EMAIL or not picture.database.value("SELECT 1 FROM folded LIMIT 1"):
         return plain
     return (
         f"{plain} AND NOT EXISTS (SELECT 1 FROM folded f WHERE f.value = h.email AND f.fold <> k.value) UNION "
@@ -216,7 +222,10 @@ def _fold_addresses(picture: Picture, staged: Staged) -> None:
     database = picture.database
     picture.table("folded", "value TEXT PRIMARY KEY, fold TEXT")
     octets = database.dialect.octets
-    queries = [f"SELECT email AS t FROM lz_user WHERE NOT deleted AND length(email) <> {octets('email')}"]
+    # the bound lets SQLite take the index `lz_user_folded`
+    queries = [
+        f"SELECT email AS t FROM lz_user WHERE email > '' AND NOT deleted AND length(email) <> {octets('email')}"
+    ]
     if staged.column("email"):
         queries.append(f"SELECT c_email AS t FROM stage_user WHERE length(c_email) <> {octets('c_email')}")
     for block in _blocks(picture, " UNION ".join(queries)):

@@ -190,10 +190,10 @@ def warn_of_inactive_managers(picture: Picture) -> None:
         return
     picture.table("led", "idnumber TEXT PRIMARY KEY, manager TEXT")
     led = database.run(
-        # CROSS: SQLite keeps the order; it would start with all jobs
-        "INSERT INTO led SELECT u.idnumber, k.idnumber FROM inactive i CROSS JOIN lz_job j "
-        "JOIN lz_user k ON k.id = i.id JOIN lz_user u ON u.id = j.user_id "
-        "WHERE j.manager_id = i.id AND j.managed AND u.managed AND u.idnumber IS NOT NULL"
+        # CROSS: SQLite keeps the order; it would start with all jobs, or all people
+        "INSERT INTO led SELECT u.idnumber, k.idnumber FROM inactive i CROSS JOIN lz_job j CROSS JOIN lz_user k "
+        "CROSS JOIN lz_user u WHERE j.manager_id = i.id AND j.managed AND k.id = i.id AND u.id = j.user_id "
+        "AND u.managed AND u.idnumber IS NOT NULL"
     )
     if led:
         database.run(
