@@ -245,18 +245,18 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     _warning(
         "user.org.unknown",
-        "The unit “{value}” is neither in the set nor in the site.",
-        "The old unit stays. Correct orgidnumber, or add the unit.",
+        "The unit “{value}” is neither in the site nor in a good record of the set.",
+        "The old unit stays. Correct orgidnumber, or add or mend the unit; then send this record again.",
     ),
     _warning(
         "user.pos.unknown",
-        "The position “{value}” is neither in the set nor in the site.",
-        "The old position stays. Correct posidnumber, or add the position.",
+        "The position “{value}” is neither in the site nor in a good record of the set.",
+        "The old position stays. Correct posidnumber, or add or mend the position; then send this record again.",
     ),
     _warning(
         "user.manager.unknown",
-        "The manager “{value}” is neither in the set nor in the site.",
-        "The old manager stays. Correct manageridnumber, or add the person.",
+        "The manager “{value}” is neither in the site nor in a good record of the set.",
+        "The old manager stays. Correct manageridnumber, or add or mend the person; then send this record again.",
     ),
     _warning(
         "user.manager.self",
@@ -270,8 +270,8 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     _warning(
         "user.appraiser.unknown",
-        "The appraiser “{value}” is neither in the set nor in the site.",
-        "The old appraiser stays. Correct appraiseridnumber, or add the person.",
+        "The appraiser “{value}” is neither in the site nor in a good record of the set.",
+        "The old appraiser stays. Correct appraiseridnumber, or add or mend the person; then send this record again.",
     ),
     _warning(
         "user.appraiser.self",
