@@ -100,7 +100,7 @@ def _beside_others(picture: Picture, staged: Staged, column: Column) -> str:
     return (
         f"SELECT q.line, q.record, q.copy, q.idnumber, q.id, q.value, q.cell FROM ("
         f"SELECT m.line, m.record, m.copy, m.idnumber, m.id, {come} AS value, {text} AS cell "
-        f"FROM match_{e} m JOIN stage_{e} s ON s.line = m.line LEFT JOIN lz_{e} u ON u.id = m.sid{joins} "
+        f"FROM match_{e} m JOIN stage_{e} s ON s.line = m.line LEFT JOIN stood_{e} u ON u.id = m.sid{joins} "
         f"WHERE NOT m.goes AND {accepted(e)} AND (u.id IS NULL OR {comes})) q WHERE q.value <> ''"
     )
 

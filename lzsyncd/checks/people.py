@@ -144,8 +144,8 @@ def _check_dates(picture: Picture, staged: Staged, number: int) -> None:
                 detail=f"{start} || ' – ' || {end}",
                 severity=_severity(staged, "user.job.dates"),
             )
-            + "FROM match_user m JOIN stage_user s ON s.line = m.line LEFT JOIN lz_user u ON u.id = m.sid"
-            f"{job_join(Element.USER)} WHERE NOT m.goes AND {start} > {end} AND {accepted(Element.USER)} "
+            + "FROM match_user m JOIN stage_user s ON s.line = m.line LEFT JOIN stood_user u ON u.id = m.sid"
+            f"{job_join(Element.USER, 'stood_job')} WHERE NOT m.goes AND {start} > {end} AND {accepted(Element.USER)} "
             f"AND {given(staged, column, standing='m.sid IS NOT NULL')} AND {_stands(name)}{ends}"
         )
 

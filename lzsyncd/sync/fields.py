@@ -54,7 +54,7 @@ class Field:
 def standing_join(staged: Staged) -> str:
     """SQL: accepted records and who they are, with job."""
     e = staged.element
-    return f"match_{e} m JOIN stage_{e} s ON s.line = m.line JOIN lz_{e} u ON u.id = m.sid{job_join(e)}"
+    return f"match_{e} m JOIN stage_{e} s ON s.line = m.line JOIN stood_{e} u ON u.id = m.sid{job_join(e, 'stood_job')}"
 
 
 def fields_of(picture: Picture, staged: Staged) -> list[Field]:

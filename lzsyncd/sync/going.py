@@ -42,7 +42,7 @@ def _named(picture: Picture, staged: Staged) -> None:
     if staged.mended or not staged.has_deleted:
         return
     picture.database.run(
-        f"INSERT INTO going_{e} SELECT m.id, m.line, '{how}' FROM match_{e} m JOIN lz_{e} u ON u.id = m.sid "
+        f"INSERT INTO going_{e} SELECT m.id, m.line, '{how}' FROM match_{e} m JOIN stood_{e} u ON u.id = m.sid "
         f"WHERE m.goes AND m.managed AND {stays(e, how)} AND NOT EXISTS "
         f"(SELECT 1 FROM match_{e} c WHERE c.idnumber = m.idnumber AND c.line <> m.line) "
         f"AND NOT EXISTS (SELECT 1 FROM present_{e} p WHERE p.idnumber = m.idnumber)"
@@ -61,7 +61,7 @@ def _somebody_is_absent(picture: Picture, staged: Staged) -> bool:
     """
     e, database = staged.element, picture.database
     live = f"NOT {away(e)}"
-    matched = database.value(f"SELECT count(DISTINCT u.id) FROM match_{e} m JOIN lz_{e} u ON u.id = m.sid WHERE {live}")
+    matched = database.value(f"SELECT count(*) FROM stood_{e} u WHERE {live}")
     more = ""
     if e is Element.USER and staged.config.missing == "delete":
         more = f" OR EXISTS (SELECT 1 FROM lz_{e} u WHERE u.managed AND u.suspended_by_feed AND NOT u.deleted)"

@@ -7,6 +7,7 @@ Tables of a run, each for `org`, `pos` and `user`; all are gone with the run:
 | `stage_E` | a record that may change something: `line, record, seq, copy, goes, c_COLUMN…` |
 | `seen_E` | (resync) any record: `line, record, idnumber, fields` |
 | `match_E` | a staged record and who it is: `id` (or the one it will get), `sid` (NULL: new), its links as ids |
+| `stood_E`, `stood_job` | whoever of the records stands, and their job, as they were before the first write |
 | `going_E` | a standing record that goes: `id, line` (NULL: the file does not name it), `how` |
 | `out_E` | a record that is rejected, with the root cause, or left out by a switch |
 | `gone_E` | an id to which nothing may refer in the next state, and why |
@@ -165,6 +166,6 @@ def link_joins(columns: Sequence[Column]) -> str:
     )
 
 
-def job_join(element: Element) -> str:
-    """SQL: the job (`j`) the feed keeps of a person (`u`); units have none."""
-    return " LEFT JOIN lz_job j ON j.user_id = u.id AND j.managed" if element is Element.USER else ""
+def job_join(element: Element, jobs: str = "lz_job") -> str:
+    """SQL: the job (`j`) the feed keeps of a person (`u`), of all jobs or some; units have none."""
+    return f" LEFT JOIN {jobs} j ON j.user_id = u.id AND j.managed" if element is Element.USER else ""
