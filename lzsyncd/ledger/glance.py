@@ -18,7 +18,7 @@ from lzsyncd.intake.claim import SWEPT
 from lzsyncd.ledger.feed import LAST_GOOD, aware
 from lzsyncd.ledger.figures import NO_FIGURES, Figures, figures, only
 from lzsyncd.zone.advisory import Lock, asking, holder
-from lzsyncd.zone.datafile import data_file, refuse_emptied
+from lzsyncd.zone.datafile import data_file, refuse_unfit
 
 PATIENCE = 2  # seconds; the daemon has other sites to look after
 WAITING = ("checked", "held")
@@ -148,7 +148,7 @@ def _asking(site: Site) -> Iterator[Any]:
         path = site.folder / "zone.db"
         if not path.exists():
             raise _Missing
-        refuse_emptied(site)
+        refuse_unfit(site)
         with closing(sqlite3.connect(f"file:{path}?mode=rw", uri=True, timeout=PATIENCE)) as connection:
             yield connection.execute
         return

@@ -11,7 +11,7 @@ import peewee
 from lzsyncd.config import Site
 from lzsyncd.errors import LzsyncdError, writing
 from lzsyncd.zone.advisory import asking
-from lzsyncd.zone.datafile import data_file, refuse_emptied
+from lzsyncd.zone.datafile import data_file, refuse_unfit
 
 MIN_SQLITE = (3, 40)
 SQLITE_PATIENCE = 10  # seconds
@@ -24,7 +24,7 @@ def sqlite(site: Site) -> peewee.SqliteDatabase:
     with writing(site.folder):
         site.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = data_file(site)
-    refuse_emptied(site)
+    refuse_unfit(site)
     _share(path)
     # SQLite's temporary files hold people's data and may be large: beside the database, not in a memory file system
     os.environ["SQLITE_TMPDIR"] = str(path.parent)

@@ -1,5 +1,6 @@
 """A database that is damaged, or that its disk does not give back: named, with what to do; its backup mends it."""
 
+import fcntl
 import os
 import pwd
 import shutil
@@ -20,10 +21,11 @@ from tests.service.test_daemon import Company, deliver
 from tests.system.aftermath import State, mended, newest, state, sync_when_free
 from tests.system.conftest import Kitchen
 from tests.system.disks import Disk
-from tests.system.program import Place
+from tests.system.program import Place, ended
 from tests.system.test_disk import ON_POSTGRESQL, ON_SQLITE, refused
 
 PAGE = 4096
+IN_USE = 128  # the byte of the index that is locked by whoever has the database open (SQLite: os_unix.c, DMS)
 BACKUP = "restore the database from its backup, as docs/backup.md says; until then no set of the site is synced."
 
 
@@ -168,6 +170,29 @@ def test_a_database_that_its_disk_does_not_give_back(kitchen: Kitchen, undisturb
     assert newest(place)["id"] == last
     result = sync_when_free(place, folder)
     assert state(place, result.run) == undisturbed
+
+
+@ON_SQLITE
+@pytest.mark.skipif(os.geteuid() != 0, reason="root mounts")
+def test_an_index_of_the_log_that_its_disk_does_not_give_back(kitchen: Kitchen, disk: Disk) -> None:
+    """While somebody else has the database open it is mapped as it is: a page that is not there is SIGBUS."""
+    place = kitchen.after_one_day(disk.mounted / "srv")
+    path = place.site.folder / "zone.db"
+    index, log = (path.with_name(f"zone.db-{kind}") for kind in ("shm", "wal"))
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("UPDATE sync_run SET message = 'seen'")
+        other.commit()
+        for kept in (index, log):
+            shutil.copy(kept, kept.with_name(f"{kept.name}.kept"))
+    for kept in (index, log):
+        kept.with_name(f"{kept.name}.kept").rename(kept)
+    disk.break_down(forget=[index])
+    with index.open("r+b") as somebody:
+        fcntl.lockf(somebody, fcntl.LOCK_SH, 1, IN_USE)
+        looks = [ended(place.start(*words)) for words in (("runs",), ("status",), ("check-config", "--deep"))]
+    for look in looks:  # the last one looks as the daemon does
+        assert look.code >= 0
+        assert "The disk is broken (input/output error), " in look.out + look.err
 
 
 @ON_POSTGRESQL
