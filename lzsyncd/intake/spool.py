@@ -61,7 +61,7 @@ def take(file_set: FileSet, spool: Path, max_size: int) -> list[Taken]:
         NotPermitted: the spool may not be written.
     """
     with writing(spool):
-        spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(spool)
         try:
             taken = [_take(e, source, spool / source.name, max_size) for e, source in file_set.files.items()]
             sync_folder(spool)
@@ -247,11 +247,25 @@ def packing(paths: list[Path]) -> Iterator[None]:
 
 def archive(paths: list[Path], folder: Path) -> None:
     """Keep files as gzip of their bytes; durable when this returns, and safe to do again."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(folder)
     for path in paths:
         packed = packed_name(path)
         (packed if packed.is_file() else pack(path)).rename(folder / packed.name)
     sync_folder(folder)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it that are missing; durable when this returns. It may be there."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for path in reversed(missing):
+        sync_folder(path.parent)
+
+
+def sync_file(path: Path) -> None:
+    """Make what is in a file durable."""
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
 
 
 def sync_folder(folder: Path) -> None:

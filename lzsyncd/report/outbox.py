@@ -4,7 +4,6 @@ Everything is written to a hidden folder and renamed, so that nobody reads half 
 """
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 from lzsyncd.checks.catalogue import CATALOGUE
 from lzsyncd.config import Site
 from lzsyncd.feed.elements import Element
-from lzsyncd.intake.spool import partial_name, sync_folder
+from lzsyncd.intake.spool import partial_name, sync_file, sync_folder
 from lzsyncd.ledger.queries import Cause, RunSummary, breaches, causes, summary
 from lzsyncd.report.rejects import write_rejects
 from lzsyncd.zone.database import Database
@@ -82,8 +81,7 @@ def write_outbox(database: Database, site: Site, run_id: str, files: dict[Elemen
 def _make_durable(folder: Path) -> None:
     for path in folder.iterdir():
         path.chmod(0o640)
-        with path.open("rb") as stream:
-            os.fsync(stream.fileno())
+        sync_file(path)
     sync_folder(folder)
 
 

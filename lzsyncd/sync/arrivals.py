@@ -26,6 +26,7 @@ from lzsyncd.intake.claim import (
     still_there,
 )
 from lzsyncd.intake.sets import FileSet
+from lzsyncd.intake.spool import make_folder, sync_file, sync_folder
 from lzsyncd.ledger import requests, runs, waiting
 from lzsyncd.ledger.runs import iso
 from lzsyncd.ledger.status import ATTEMPTS, Status, is_due
@@ -136,8 +137,10 @@ class Arrivals:
         runs.start(self.database, run_id, kind="sync", trigger="arrival", now=self.now)
         spool = self.spool(run_id)
         with writing(spool):
-            spool.mkdir(mode=0o700, parents=True)
+            make_folder(spool)
             (spool / WAITS).write_text(json.dumps(waits))
+            sync_file(spool / WAITS)
+            sync_folder(spool)
         names = [e.file_name for e in missing]
         message = f"{why_incomplete(names)} To sync what is there: lzsyncd approve {run_id}."
         finding = Finding("set.incomplete", detail=they_are(names))

@@ -11,6 +11,7 @@ from typing import Any
 from lzsyncd.config import Site
 from lzsyncd.errors import ExitCode, Usage, writing
 from lzsyncd.feed.elements import Element
+from lzsyncd.intake.spool import make_folder
 from lzsyncd.ledger import runs
 from lzsyncd.ledger.queries import COUNT_COLUMNS, summary
 from lzsyncd.ledger.runs import iso
@@ -134,7 +135,7 @@ def _in_transaction(database: Database, run_id: str, own: str, options: Options,
     counts = found.counts
     spool = database.site.folder / "spool" / own
     with writing(spool):
-        spool.mkdir(mode=0o700, parents=True)  # as long as it is there, the report is still to be written
+        make_folder(spool)  # as long as it is there, the report is still to be written
     options.progress.stage("undo")
     images = Images(database, own)
     restore(images, run_id)

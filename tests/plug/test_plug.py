@@ -89,6 +89,13 @@ def test_what_was_not_synced_is_not_needed(workshop: Open) -> None:
     survived(rehearse(shop, "lzsyncd sync"), "sync.run.Run._go: COMMIT", "report.after.sweep: rename", power=True)
 
 
+@pytest.mark.skipif(not CAN_CUT, reason="mounting a file system takes root and e2fsprogs")
+def test_the_report_of_an_undo_is_written_after_a_power_cut(workshop: Open) -> None:
+    """The server's disk is another one, so its commit syncs nothing of ours."""
+    rehearsal = rehearse(workshop("postgresql", power=True), "undo")
+    survived(rehearsal, "ledger.planned.forget: DELETE FROM sync_planned", power=True)
+
+
 def test_at_random_moments_too(workshop: Open) -> None:
     load = Load(workshop("sqlite"), random.Random(), power=0.0)
     rounds = load.rounds()
