@@ -136,7 +136,7 @@ def _read_header(reading: Reading, header: list[str], policy: Policy) -> None:
             if not name.startswith("lz_"):
                 reading.findings.append(Finding(reading.element, 1, as_written, "file.column.unknown"))
         elif name in seen:
-            _header_fault(reading, column.name, "file.header.duplicate")
+            _header_fault(reading, as_written, "file.header.duplicate")
         elif column.kind == "refused":
             reading.findings.append(Finding(reading.element, 1, column.name, "user.password.refused"))
         seen.add(name)
