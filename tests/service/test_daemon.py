@@ -391,7 +391,7 @@ def test_what_is_waited_for_is_told(small):
     (site.inbox / "org.csv").write_bytes(ORG)
     (site.inbox / "User.csv").write_bytes(USER)
     status = small.folder / "run" / "status.json"
-    small.wait_for(lambda: "pos.csv and user.csv are missing" in status.read_text())
+    small.wait_for(lambda: status.exists() and "pos.csv and user.csv are missing" in status.read_text())
     asked = small.asked()
     (found,) = asked["sites"]
     assert asked["daemon"] is True

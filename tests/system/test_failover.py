@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,8 @@ class Pair:
     def fail_over(self) -> None:
         """The server is gone, as is its machine; the replica takes its place."""
         for pid in (self.primary.pid, *descendants(self.primary.pid)):
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # one that ended by itself
+                os.kill(pid, signal.SIGKILL)
         self.replica.promote()
 
 

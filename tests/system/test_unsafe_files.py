@@ -92,9 +92,18 @@ def while_it_changes(change: Callable[[], None]) -> Iterator[None]:
     writer = threading.Thread(target=go_on)
     writer.start()
     begun.wait()
-    yield
-    over.set()
-    writer.join()
+    try:
+        yield
+    finally:
+        over.set()
+        writer.join()
+
+
+def code_of(path: Path, spool: Path) -> str:
+    """What is found against a file when it is taken into a spool; "" for nothing."""
+    shutil.rmtree(spool, ignore_errors=True)
+    (taken,) = take(FileSet({Element.USER: path}), spool, 1 << 30)
+    return taken.finding.code if taken.finding else ""
 
 
 def test_a_file_that_changes_while_it_is_copied_is_refused(tmp_path: Path) -> None:
@@ -117,9 +126,10 @@ def test_a_file_that_changes_while_it_is_copied_is_refused(tmp_path: Path) -> No
         path.write_bytes(b"x" * (8 << 20))
         os.utime(path, (1_767_225_600, 1_767_225_600))  # a clock tick is 4 ms: two writes in one look the same
         with while_it_changes(change):
-            (taken,) = take(FileSet({Element.USER: path}), tmp_path / f"spool{number}", 1 << 30)
-        assert taken.finding is not None, change.__name__
-        assert taken.finding.code == "file.changed", change.__name__
+            # on a busy machine it may not come to a change while the file is copied
+            codes = (code_of(path, tmp_path / f"spool{number}") for _ in range(100))
+            code = next(filter(None, codes), None)
+        assert code == "file.changed", change.__name__
 
 
 def test_a_file_that_is_replaced_is_taken_as_it_was(tmp_path: Path) -> None:
