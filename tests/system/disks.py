@@ -3,6 +3,7 @@
 import os
 import subprocess
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 FIRST_BLOCKS = 65_536  # bytes of a disk that are left when it breaks
@@ -40,7 +41,8 @@ class Disk:
         self.sync()
         self._copy()
         for path in forget:
-            with path.open("rb") as stream:
+            # SQLite's own files go with the last who has the database open
+            with suppress(FileNotFoundError), path.open("rb") as stream:
                 os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         device = _run("findmnt", "--noheadings", "--output=SOURCE", self.mounted).strip()
         os.truncate(self.image, FIRST_BLOCKS)
