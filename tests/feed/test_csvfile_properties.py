@@ -146,9 +146,11 @@ def test_whatever_comes_is_numbered_in_order_and_rows_fit_the_header(body, limit
 
 @settings(deadline=None, max_examples=200)
 @given(body=nasty)
+@example(body=b'  ""x",""')
 def test_where_nothing_is_spoiled_the_csv_module_agrees(body):
     """Blanks before an opening quote apart, which we take as Totara does."""
-    text = (b"a,b\n" + body).decode(errors="replace").replace("\0", "").replace(' "', "").replace('\t"', "")
+    # all blanks at once: of two before a quote the other would be left before the next one
+    text = re.sub(r'[ \t]+"', "", (b"a,b\n" + body).decode(errors="replace").replace("\0", ""))
     found = read_data(text.encode())
     if found.spoiled or found.rejected:
         event("not comparable")
