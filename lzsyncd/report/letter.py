@@ -20,6 +20,7 @@ from lzsyncd.intake.claim import order_in
 from lzsyncd.ledger.mails import Waiting
 from lzsyncd.ledger.queries import Cause, RunSummary, breaches, causes, summary
 from lzsyncd.ledger.roots import CauseCount, cause_counts
+from lzsyncd.report.outbox import links_lost
 from lzsyncd.zone.database import Database
 
 SHOWN = 20  # kinds of reasons in a mail, runs in a summary
@@ -275,6 +276,7 @@ def _to_do(
         where = "attached" if attached else f"in {rejects[0].parent}"
         names = ", ".join(path.name for path in rejects)
         yield f"Mend the rejected records ({names}, {where}) and put these files into the inbox.", ""
+        yield from ((text, "") for text in links_lost(told))
     if told.findings:
         yield "List every finding:", f"lzsyncd errors {told.run}"
     elif told.status == "failed":

@@ -30,6 +30,9 @@ _WORDS = {
 }
 
 
+LINKS_COME_BACK = (
+    "Records that lost a unit, position, manager or appraiser get it when they come again, as in the next full export."
+)
 _TAKEN_BACK = (
     "",
     "These records are as they were before that run: what it created is gone, what it updated has its old values,",
@@ -101,6 +104,7 @@ def _text(site: Site, told: RunSummary, found: list[Cause], rejects: list[str]) 
             f"What to do: mend the records in {', '.join(rejects)} and put these files into the inbox.",
             "Each holds the rejected records as they came; the columns lz_… say what is wrong and are ignored when",
             "they come back. A mended file corrects records and never removes anybody.",
+            *links_lost(told),
         ]
     return "\n".join(lines) + "\n"
 
@@ -132,6 +136,12 @@ def _causes(found: list[Cause], number: int) -> list[str]:
         behind = f" (and {cause.behind:,} more because of it)" if cause.behind else ""
         lines.append(f"- {place}{f', {cause.column}' if cause.column else ''}: {cause.message} [{cause.code}]{behind}")
     return lines
+
+
+def links_lost(told: RunSummary) -> list[str]:
+    """What becomes of records that were taken without whom they name: mending that one does not bring them again."""
+    unknown = any(code.startswith("user.") and code.endswith(".unknown") for code in told.findings)
+    return [LINKS_COME_BACK] if unknown else []
 
 
 def remedy(code: str) -> str:

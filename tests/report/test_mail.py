@@ -71,6 +71,17 @@ def test_a_cause_is_told_once_with_what_is_behind_it(office: Office, box: Letter
     assert "org.csv, line 6, column parentidnumber: 2 more because of it" in text
 
 
+def test_who_lost_a_manager_to_a_rejected_record_is_told_when_they_get_it(office: Office, box: Letterbox) -> None:
+    """Only where somebody did."""
+    header = b"idnumber,username,firstname,lastname,email,manageridnumber\n"
+    boss, member = b"B,boss,Ann,Lee,no address,\n", b"M,member,Bob,Ray,member@a.test,B\n"
+    promise = "get it when they come again, as in the next full export"
+    lost, alone = (office.arrive({**DAY_ONE, "user.csv": header + rows}) for rows in (boss + member, boss))
+    office.post()
+    assert [promise in office.outbox(run) for run in (lost, alone)] == [True, False]
+    assert [promise in " ".join(box.text(number).split()) for number in range(2)] == [True, False]
+
+
 @ON_SQLITE
 def test_reject_files_that_are_too_large_stay_where_they_are(office: Office, box: Letterbox) -> None:
     from dataclasses import replace  # noqa: PLC0415
