@@ -262,8 +262,8 @@ class Watch:
             except (KeyError, OSError, RuntimeError):
                 logging.getLogger("lzsyncd").debug("A dead watch could not be taken back.")
 
-    def renew(self, site: str) -> None:
-        """Watch an inbox anew where a change of mounts has ended its watch.
+    def give_up_if_ended(self, site: str) -> None:
+        """Watch an inbox no longer where a change of mounts has ended its watch: it is to be armed, and that told.
 
         A folder that was unmounted and mounted again looks the same, but its watch is gone (inotify(7), IN_UNMOUNT), of
         which the library says nothing; the kernel does. Most mounts concern no inbox: a machine with containers has one
@@ -273,8 +273,7 @@ class Watch:
             alive = watched()
             self._doubted = {name for name, armed in self._armed.items() if armed.identity not in alive}
         if site in self._doubted:
-            with contextlib.suppress(OSError):  # whoever asks whether all is well hears that it is not
-                self.arm(site, self._armed[site].path)
+            self.disarm(site)
 
     def is_well(self, site: str) -> bool:
         """Whether events of this inbox still come: threads alive, and the folder is the one that is watched."""

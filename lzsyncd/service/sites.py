@@ -166,7 +166,7 @@ class Charge:
         """Arm what is not armed; where no events could be had, perhaps they can be had now."""
         if self._polled and now < self._arm_at:
             return
-        self.watch.renew(self.site.name)
+        self.watch.give_up_if_ended(self.site.name)
         if self.watch.is_well(self.site.name):
             return
         refuse_other_file_system(self.site.inbox, self.site.folder / "spool")

@@ -406,8 +406,10 @@ def test_an_inbox_that_was_unmounted_and_mounted_again_is_watched_though_it_look
             before = identity(folder)
             unmount(folder)
             mount(folder)
-        watch.renew("acme")
-        assert watch.is_well("acme")
+        assert watch.is_well("acme")  # so it seems
+        watch.give_up_if_ended("acme")
+        assert not watch.is_well("acme")
+        watch.arm("acme", folder)
         assert heard.hears_of(folder, "user.csv")
     finally:
         watch.stop()
@@ -416,6 +418,25 @@ def test_an_inbox_that_was_unmounted_and_mounted_again_is_watched_though_it_look
 
 def identity(folder: Path) -> tuple[int, int]:
     return folder.stat().st_dev, folder.stat().st_ino
+
+
+@needs_root
+def test_a_watch_that_was_dead_when_something_was_mounted_is_told_as_any_other(charge, heard, inbox, tmp_path):
+    """Events were lost meanwhile: nobody knows what became of a file."""
+    (inbox / "user.csv").touch()
+    charge.look()
+    charge.watch._observer.stop()
+    charge.watch._observer.join()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    mount(elsewhere)
+    try:
+        since = charge.settler._tracks["user.csv"].since
+        charge.look()
+        assert charge.settler._tracks["user.csv"].since > since
+    finally:
+        unmount(elsewhere)
+    assert heard.hears_of(inbox, "org.csv")
 
 
 @needs_root
